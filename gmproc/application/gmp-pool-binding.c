@@ -226,6 +226,13 @@ gmp_pool_call_get_report (GmpPoolCall *self)
   return self->report;
 }
 
+/* How that worker ended. */
+GmpFailure *
+gmp_pool_call_get_failure (GmpPoolCall *self)
+{
+  return self->failure;
+}
+
 gboolean
 gmp_pool_call_is_left (GmpPoolCall *self)
 {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "application/gmp-pool.h"
+#include "report/gmp-failure.h"
 
 G_BEGIN_DECLS
 
@@ -67,6 +68,7 @@ GMP_PUBLIC gpointer      gmp_pool_call_get_user_data (GmpPoolCall *self);
 GMP_PUBLIC GVariant     *gmp_pool_call_get_value     (GmpPoolCall *self);
 GMP_PUBLIC const GError *gmp_pool_call_get_error     (GmpPoolCall *self);
 GMP_PUBLIC GVariant     *gmp_pool_call_get_report    (GmpPoolCall *self);
+GMP_PUBLIC GmpFailure   *gmp_pool_call_get_failure   (GmpPoolCall *self);
 GMP_PUBLIC gboolean      gmp_pool_call_is_left       (GmpPoolCall *self);
 GMP_PUBLIC void          gmp_pool_call_unref         (GmpPoolCall *self);
 

@@ -16,11 +16,12 @@
 
 /* The end of a worker. */
 
-/* The last report of @worker may explain the failure of @call. */
+/* The end of @worker, and its last report, may explain the failure of @call. */
 static void
-take_report (GmpPoolCall   *call,
-             GmpPoolWorker *worker)
+take_facts (GmpPoolCall   *call,
+            GmpPoolWorker *worker)
 {
+  g_set_object (&call->failure, worker->failure);
   g_clear_pointer (&call->report, g_variant_unref);
   call->report = worker->report != NULL ? g_variant_ref (worker->report) : NULL;
 }
@@ -57,7 +58,7 @@ settle_begun (GmpDispatcher *self,
               GmpPoolCall   *call,
               const GError  *error)
 {
-  take_report (call, worker);
+  take_facts (call, worker);
   if (may_retry (self, worker, call, error))
     gmp_pool_call_enqueue (call, &self->queue, TRUE);
   else
@@ -81,7 +82,7 @@ gmp_dispatcher_fail_queue (GmpDispatcher *self,
         continue;
       g_queue_unlink (&self->queue, link);
       if (worker != NULL)
-        take_report (call, worker);
+        take_facts (call, worker);
       gmp_dispatcher_finish (self, call, gmp_pool_call_blame (call, error));
     }
 }
@@ -154,18 +155,18 @@ ended_cb (GmpWorkerProxy *proxy,
   GmpPoolWorker *worker = user_data;
   GmpDispatcher *self = worker->dispatcher;
   g_autoptr (GVariant) value = NULL;
-  g_autoptr (GmpFailure) failure = NULL;
   g_autoptr (GError) error = NULL;
   gboolean was_asked;
 
-  gmp_worker_proxy_take_result (proxy, &value, &failure);
+  gmp_worker_proxy_take_result (proxy, &value, &worker->failure);
   gmp_room_leave (FALSE);
   g_mutex_lock (&self->lock);
   was_asked = worker->is_closed && worker->is_retiring;
-  error = failure != NULL ? g_error_copy (gmp_failure_get_error (failure))
-                          : g_error_new (GMP_ERROR, GMP_ERROR_CRASHED,
-                                         "Worker '%u' (pid %d) has left the pool", worker->number,
-                                         worker->pid);
+  if (worker->failure != NULL)
+    error = g_error_copy (gmp_failure_get_error (worker->failure));
+  else
+    error = g_error_new (GMP_ERROR, GMP_ERROR_CRASHED, "Worker '%u' (pid %d) has left the pool",
+                         worker->number, worker->pid);
   /* Its answers up to then count. */
   gmp_dispatcher_collect_from (self, worker);
   g_ptr_array_remove (self->workers, worker);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/gmp-types.h"
+#include "report/gmp-failure.h"
 #include "supervision/gmp-node-losses-private.h"
 
 G_BEGIN_DECLS
@@ -50,6 +51,7 @@ typedef struct _GmpPoolCall {
   GVariant *value;    /* (nullable) */
   GError *error;      /* (nullable) */
   GVariant *report;   /* (nullable): the last report of the failed worker */
+  GmpFailure *failure; /* (nullable): how that worker ended */
 } GmpPoolCall;
 
 GmpPoolCall *gmp_pool_call_new     (const char  *target,

@@ -37,6 +37,7 @@ gmp_pool_call_unref (GmpPoolCall *self)
   g_clear_pointer (&self->params, g_variant_unref);
   g_clear_pointer (&self->value, g_variant_unref);
   g_clear_pointer (&self->report, g_variant_unref);
+  g_clear_object (&self->failure);
   g_clear_error (&self->error);
   g_free (self);
 }

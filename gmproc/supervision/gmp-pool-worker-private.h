@@ -43,6 +43,7 @@ typedef struct _GmpPoolWorker {
   double pace;          /* the approximate duration of a call in microseconds; 0: not known */
   gint64 looked_at;     /* when its memory was checked */
   GVariant *report;     /* (nullable): its last report */
+  GmpFailure *failure;  /* (nullable): how it ended */
   gint64 lost_at;       /* when it closed its channel; 0 if it has not */
 } GmpPoolWorker;
 

@@ -53,6 +53,7 @@ gmp_pool_worker_free (GmpPoolWorker *self)
   g_object_unref (self->channel);
   g_clear_object (&self->proxy);
   g_clear_pointer (&self->report, g_variant_unref);
+  g_clear_object (&self->failure);
   g_clear_error (&self->end_reason);
   g_free (self->runtime);
   g_free (self);

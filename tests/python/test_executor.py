@@ -50,6 +50,7 @@ def fail_unpicklable():
 
 
 def exit_with(status):
+    print('last words', file=sys.stderr, flush=True)
     os._exit(status)
 
 
@@ -167,8 +168,11 @@ def test_a_death_is_that_of_one_call(executor):
         dead.result()
     assert isinstance(caught.value, concurrent.futures.process.BrokenProcessPool)
     assert [each.result() for each in others] == list(range(1, 101))
-    with pytest.raises(gmproc.WorkerDied, match='status 3'):
+    assert caught.value.signal == 9 and caught.value.run_time > 0
+    with pytest.raises(gmproc.WorkerDied, match='status 3') as caught:
         executor.submit(exit_with, 3).result()
+    assert (caught.value.exit_status, caught.value.signal) == (3, None)
+    assert caught.value.pid is not None and caught.value.last_lines == ['last words']
     assert executor.submit(add, 1).result() == 2
 
 

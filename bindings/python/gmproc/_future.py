@@ -187,11 +187,11 @@ def settle(future: Future, value: Any, failure: Any) -> None:
     elif issubclass(type(failure), BaseException):
         future._settle('FINISHED', None, failure)
     elif isinstance(failure, tuple):
-        gerror, report = failure
+        gerror, report, facts = failure
         if gerror.matches(*_gmproc.CANCELLED):
             future._settle('CANCELLED_AND_NOTIFIED')
         else:
-            future._settle('FINISHED', None, _read(_make_error, gerror, report))
+            future._settle('FINISHED', None, _read(_make_error, gerror, report, facts))
     else:
         future._settle('FINISHED', None, _read(_load_failure, failure))
 
@@ -222,8 +222,10 @@ def _load_failure(value: _gmproc.Variant) -> BaseException:
     return exception
 
 
-def _make_error(error: GError, report: _gmproc.Variant | None) -> BaseException:
-    """The reason why a call could not be executed, with the exception of its worker."""
+def _make_error(error: GError, report: _gmproc.Variant | None, facts: dict[str, Any] | None
+                ) -> BaseException:
+    """The reason why a call could not be executed, with the exception of its worker, and the facts
+    about the worker's end."""
     from ._died import WorkerDied
 
     failure: Any = make_worker_error(None, None, error)
@@ -232,4 +234,5 @@ def _make_error(error: GError, report: _gmproc.Variant | None) -> BaseException:
         failure = WorkerDied(error.message, None, error)
     if report is not None and _gmproc.get_tag(report) == _exceptions.TAG:
         failure.__cause__ = _exceptions.load(report)
+    failure._describe(facts)
     return failure

@@ -37,7 +37,7 @@ _DECIDED = {'runtime', 'capture_output', 'max_workers', 'idle_timeout', 'max_cal
             'restart_period', 'resend_requests', 'request_timeout', 'priority'}
 
 # The outcome of a call that was cancelled before it was submitted.
-_CANCELLED = GError('The call was cancelled', *_gmproc.CANCELLED), None
+_CANCELLED = GError('The call was cancelled', *_gmproc.CANCELLED), None, None
 
 # Reading, compiling and executing a module takes longer than this many seconds, so calls in quicker
 # succession have the same modules.

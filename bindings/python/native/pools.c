@@ -28,13 +28,23 @@ typedef struct {
   GmpPoolCall *call;
 } Call;
 
+/* Why a call was not executed: an error, and of its worker the last report and how it ended. */
+static PyObject *
+box_failure (GmpPoolCall *call)
+{
+  GmpFailure *failure = gmp_pool_call_get_failure (call);
+  PyObject *facts = failure != NULL ? native_list_values (failure) : Py_NewRef (Py_None);
+
+  return Py_BuildValue ("(NNN)", native_box_error (gmp_pool_call_get_error (call)),
+                        native_box_variant (gmp_pool_call_get_report (call)), facts);
+}
+
 /* Passes the outcome of a call to the program: its value and None, or None and its failure. */
 static gboolean
 load_outcome (GmpPoolCall *call,
               PyObject   **value,
               PyObject   **failure)
 {
-  const GError *error = gmp_pool_call_get_error (call);
   GVariant *variant = gmp_pool_call_get_value (call);
   PyObject *tag;
 
@@ -46,13 +56,10 @@ load_outcome (GmpPoolCall *call,
       *failure = Py_NewRef (Py_None);
       return TRUE;
     }
-  if (error != NULL)
+  if (gmp_pool_call_get_error (call) != NULL)
     {
-      PyObject *boxed = native_box_error (error);
-      PyObject *report = native_box_variant (gmp_pool_call_get_report (call));
-
       *value = Py_NewRef (Py_None);
-      *failure = Py_BuildValue ("(NN)", boxed, report);
+      *failure = box_failure (call);
       return *failure != NULL;
     }
   if (variant != NULL && native_is_pickle (variant))
