@@ -35,6 +35,7 @@ STYLE = '''
 .toc { min-width: 26ch }
 .toc nav { margin: 0 1em }
 .toc-list-item { overflow-wrap: anywhere }
+.results td.content { padding: 0 .5em }
 .docblock table code { word-break: normal; overflow-wrap: normal }
 .docblock .codehilite > .copy-button { opacity: 0 }
 .docblock .codehilite:hover > .copy-button, .docblock .copy-button:focus-visible { opacity: 1 }
