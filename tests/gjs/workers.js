@@ -233,6 +233,7 @@ test('errors', async () => {
     error = await failure_of('fail_with_cause');
     is_error(error, Gmp.Error, Gmp.Error.FAILED, 'Error: the outer one', 'Caused by:',
         'TypeError: the inner one', 'code: "ENOENT"', 'fail_with_cause@file://', 'the innermost');
+    assert(!error.message.includes('cause: '), `The cause is shown twice: ${error.message}`);
     error = await failure_of('fail_with_many');
     is_error(error, Gmp.Error, Gmp.Error.FAILED, 'AggregateError: all of them',
         'RangeError: the first', 'the second', '(see above)');

@@ -119,7 +119,7 @@ function describe(thrown, outer = []) {
     const errors = read(thrown, 'errors');
     const cause = read(thrown, 'cause');
 
-    for (const name of attempt(() => Object.keys(thrown), []))
+    for (const name of attempt(() => Object.keys(thrown), []).filter(key => key !== 'cause'))
         lines.push(...indent([`${name}: ${show(read(thrown, name))}`]));
     for (const each of attempt(() => Array.isArray(errors) ? [...errors] : [], []))
         lines.push(...indent(['One of its errors:', ...indent(describe(each, inside))]));
