@@ -59,6 +59,18 @@ gmp_test_is_stretched (void)
   return g_getenv ("GMP_TEST_TIMEOUT_MULTIPLIER") != NULL;
 }
 
+gboolean
+gmp_test_skip_under_valgrind (const char *reason)
+{
+  const char *preloaded = g_getenv ("LD_PRELOAD");
+  gboolean result = preloaded != NULL && strstr (preloaded, "vgpreload") != NULL;
+  g_autofree char *text = g_strconcat ("under valgrind ", reason, NULL);
+
+  if (result)
+    g_test_skip (text);
+  return result;
+}
+
 double
 gmp_test_stretch (double seconds)
 {

@@ -26,6 +26,9 @@ void gmp_test_add  (const char  *path,
 double   gmp_test_stretch      (double seconds);
 gboolean gmp_test_is_stretched (void);
 
+/* %TRUE under valgrind, where the test is skipped for @reason. */
+gboolean gmp_test_skip_under_valgrind (const char *reason);
+
 /* Waits iterate the case's context. */
 
 void          gmp_test_done_cb (GObject      *source,

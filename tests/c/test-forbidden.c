@@ -6,10 +6,11 @@
 
 #include "test-forbidden.h"
 
+#include "gmp-test.h"
+
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
-#include <string.h>
 #include <sys/prctl.h>
 
 void
@@ -37,23 +38,11 @@ gmp_test_forbid (long number)
   gmp_test_set_filter (filter, G_N_ELEMENTS (filter));
 }
 
-/* There a filter would hold for valgrind as well, which is in the same process. */
-gboolean
-gmp_test_skip_under_valgrind (void)
-{
-  const char *preloaded = g_getenv ("LD_PRELOAD");
-  gboolean result = preloaded != NULL && strstr (preloaded, "vgpreload") != NULL;
-
-  if (result)
-    g_test_skip ("under valgrind");
-  return result;
-}
-
 /* A filter is permanent, so a test that sets one has a process of its own. */
 gboolean
 gmp_test_is_in_own_process (const char *path)
 {
-  if (gmp_test_skip_under_valgrind ())
+  if (gmp_test_skip_under_valgrind ("a filter would hold for it as well"))
     return FALSE;
   if (g_test_subprocess ())
     return TRUE;

@@ -11,10 +11,9 @@
 
 G_BEGIN_DECLS
 
-void     gmp_test_set_filter           (struct sock_filter *filter,
-                                        gsize               length);
-void     gmp_test_forbid               (long                number);
-gboolean gmp_test_skip_under_valgrind  (void);
-gboolean gmp_test_is_in_own_process    (const char         *path);
+void     gmp_test_set_filter        (struct sock_filter *filter,
+                                     gsize               length);
+void     gmp_test_forbid            (long                number);
+gboolean gmp_test_is_in_own_process (const char         *path);
 
 G_END_DECLS

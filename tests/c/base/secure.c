@@ -100,6 +100,8 @@ test_setuid (void)
       g_test_skip ("root alone can make a program that runs as another user");
       return;
     }
+  if (gmp_test_skip_under_valgrind ("no setuid program is executed"))
+    return;
   copy = make_copy (program);
   environment = g_environ_setenv (environment, "GMPROC_WORKER", "3", TRUE);
   environment = g_environ_setenv (environment, "GMPROC_WARM_SERVER", "1", TRUE);
