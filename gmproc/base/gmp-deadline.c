@@ -143,7 +143,9 @@ get_group_locked (int priority)
     {
       Group *other = link->data;
 
-      if (other->context == context && g_source_get_priority (&other->source) == priority)
+      /* A run may be abandoned with its context, and another one have the same address. */
+      if (other->context == context && !g_source_is_destroyed (&other->source) &&
+          g_source_get_priority (&other->source) == priority)
         self = other;
     }
   if (self == NULL)
