@@ -29,7 +29,6 @@ typedef struct {
   GTask *task;
   GmpProcessSpec *spec;
   GSource *source;   /* fires when the server has loaded, or at a limit */
-  gint64 begin;      /* of the wait for the server */
   gboolean is_first; /* of its kind: the source finds whether it is the only one */
 } Waiting;
 
@@ -292,12 +291,11 @@ find_waiting_locked (GmpProcessCache *self,
 static void await_server_locked (GmpProcessKind *kind,
                                  Waiting        *waiting);
 
-/* When a wait ends in any case, in monotonic time. */
+/* When all waits end, in monotonic time. */
 static gint64
-get_end (const GmpProcessKind *kind,
-         const Waiting        *waiting)
+get_end (const GmpProcessKind *kind)
 {
-  return waiting->begin + (kind->waiting.length > 1 ? LOAD_LIMIT : ALONE_LIMIT) * 1000;
+  return kind->load_begin + (kind->waiting.length > 1 ? LOAD_LIMIT : ALONE_LIMIT) * 1000;
 }
 
 static gboolean
@@ -306,7 +304,7 @@ waits_on (GmpProcessKind *kind,
 {
   return kind->state == GMP_SERVER_LOADING &&
          (waiting->is_first || (!gmp_process_kind_has_answer (kind) &&
-                                g_get_monotonic_time () < get_end (kind, waiting)));
+                                g_get_monotonic_time () < get_end (kind)));
 }
 
 static gboolean
@@ -378,9 +376,7 @@ await_server_locked (GmpProcessKind *kind,
   GSource *source = g_unix_fd_source_new (gmp_fork_launcher_get_fd (kind->server), G_IO_IN);
 
   waiting->is_first = FALSE;
-  if (waiting->begin == 0)
-    waiting->begin = g_get_monotonic_time ();
-  g_source_set_ready_time (source, get_end (kind, waiting));
+  g_source_set_ready_time (source, get_end (kind));
   gmp_source_add_cancel (source, g_task_get_cancellable (waiting->task));
   waiting_attach (waiting, source, waiting->spec->options->priority,
                   G_SOURCE_FUNC (answered_cb));

@@ -35,6 +35,7 @@ typedef struct {
   char *runtime;
   gboolean was_wanted; /* an earlier order was of this kind */
   GmpServerState state;
+  gint64 load_begin;   /* of the server, in monotonic time */
   gboolean is_late;    /* a worker has waited in vain for the server to load */
   GmpForkLauncher *server;
   GmpForkLauncher *successor; /* (nullable): loads more modules, while the server continues */

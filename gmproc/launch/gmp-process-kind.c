@@ -165,6 +165,7 @@ gmp_process_kind_start_server (GmpProcessKind       *self,
     }
   self->server = launch_server (self, plain, spec, &error);
   self->state = GMP_SERVER_LOADING;
+  self->load_begin = g_get_monotonic_time ();
   self->is_late = FALSE;
   if (self->server == NULL && g_error_matches (error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN))
     self->state = GMP_SERVER_NONE;
