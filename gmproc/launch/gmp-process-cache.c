@@ -17,7 +17,7 @@
 /* The milliseconds that workers wait for a server that loads their modules, before they are started
  * cold: several that wait together, which would load them at the same time, and a single one. */
 #define LOAD_LIMIT  20000
-#define ALONE_LIMIT 3000
+#define ALONE_LIMIT 10000
 
 /* The number of kinds of processes that are kept warm. */
 #define MAX_KINDS 16
