@@ -541,18 +541,18 @@ def test_forks_have_glib(script):
     """A worker loads other libraries itself, which may have a window or a connection."""
     assert script.output('''
 import sys
-had = [f'gi.repository.{name}' in sys.modules for name in ('Gio', 'GLib', 'GModule')]
+had = [f'gi.repository.{name}' in sys.modules for name in ('Gio', 'GLib', 'Gmp')]
 import gi
-gi.require_version('GModule', '2.0')
-from gi.repository import Gio, GLib, GModule
+gi.require_version('Gmp', '1')
+from gi.repository import Gio, GLib, Gmp
 from gmproc import Workers
 
 def work(_):
     file = Gio.File.new_for_path('/usr')
-    return had, GLib.path_get_basename(file.get_path()), GModule.Module.__name__
+    return had, GLib.path_get_basename(file.get_path()), Gmp.Pool.__name__
 
 if __name__ == '__main__':
     workers = Workers()
     workers.add(1, work)
     print([workers.run()[1] for _ in range(3)][2])
-''') == "([True, True, False], 'usr', 'Module')\n"
+''') == "([True, True, False], 'usr', 'Pool')\n"
