@@ -422,3 +422,27 @@ def test_a_pickled_copy_names_the_users_id():
         assert (type(copy), copy.id, copy.signal) == (WorkerDied, id, signal.SIGKILL)
         assert str(copy).startswith(f'Worker {id!r} (pid ')
         assert copy.error.message.startswith(f'Worker {id!r} (pid ')
+
+
+class Leaving(Exception):
+    """Cannot be unpickled in another process than its own, which is told to exit."""
+
+    def __reduce__(self):
+        return leave_elsewhere, (os.getpid(),)
+
+
+def leave_elsewhere(pid):
+    if os.getpid() != pid:
+        raise SystemExit(7)
+    return Leaving()
+
+
+def fail_leaving(_params):
+    raise Leaving
+
+
+def test_an_exception_that_leaves_when_unpickled():
+    with Executor(1) as executor:
+        failed = executor.submit(fail_leaving, None)
+        assert type(failed.exception(60)) is SystemExit
+        assert executor.submit(abs, -1).result() == 1

@@ -205,6 +205,13 @@ def _read(read: Callable[..., BaseException], *args: Any) -> BaseException:
         if is_of_signal(exception):
             raise
         return exception
+    except BaseException:
+        # That of Ctrl-C comes once, and is raised. That of the exception's own code comes again.
+        try:
+            read(*args)
+        except BaseException as exception:
+            return exception
+        raise
 
 
 def _load_failure(value: _gmproc.Variant) -> BaseException:
