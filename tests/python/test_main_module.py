@@ -431,3 +431,33 @@ def test_the_host_alone(script):
     done = script.python('-m', 'gmproc.host')
     assert done.returncode == 2
     assert 'started by it' in done.stderr
+
+
+IN_SUBINTERPRETER = '''
+for name in '_interpreters', '_xxsubinterpreters':
+    try:
+        interpreters = __import__(name)
+    except ImportError:
+        continue
+    id = interpreters.create()
+    interpreters.run_string(id, """if True:
+        try:
+            import gmproc
+            workers = gmproc.Workers()
+            workers.add(1, abs, -1)
+            print(workers.run())
+        except ImportError as error:
+            print('subinterpreter' in str(error))
+    """)
+    interpreters.destroy(id)
+    break
+else:
+    print(True)
+'''
+
+
+@pytest.mark.parametrize('first', ['', 'import gmproc\n'])
+def test_a_subinterpreter(script, first):
+    """Such as mod_wsgi has: an error instead of a run that never ends."""
+    done = script.python('-c', first + IN_SUBINTERPRETER)
+    assert (done.stdout, done.stderr) == ('True\n', '')

@@ -10,6 +10,19 @@
 
 NativeHelpers native_helpers;
 
+/* Callbacks come from threads of C, which enter the main interpreter. If that one has loaded the
+ * module, another one does not even initialise it, so each import checks this. */
+static gboolean
+check_interpreter (void)
+{
+  if (PyInterpreterState_Get () == PyInterpreterState_Main ())
+    return TRUE;
+  PyErr_SetString (PyExc_ImportError,
+                   "gmproc does not work in a subinterpreter. If this one is mod_wsgi's, set "
+                   "'WSGIApplicationGroup %{GLOBAL}'");
+  return FALSE;
+}
+
 static PyObject *
 use (PyObject *module G_GNUC_UNUSED,
      PyObject *args,
@@ -31,7 +44,8 @@ use (PyObject *module G_GNUC_UNUSED,
                        &h->end_call, &h->fail_call, &h->bad_payload, &h->find_numpy,
                        &h->describe_dtype, &h->make_dtype, &h->to_gerror, &h->is_of_signal };
 
-  if (!PyArg_ParseTupleAndKeywords (args, kwargs, "$OOOOOOOOOOOOOOOOOOO:use", names, &h->pickle,
+  if (!check_interpreter () ||
+      !PyArg_ParseTupleAndKeywords (args, kwargs, "$OOOOOOOOOOOOOOOOOOO:use", names, &h->pickle,
                                     &h->dumps, &h->unpickle, &h->load_large, &h->dump_other,
                                     &h->load_object, &h->refuse, &h->error, &h->fail, &h->complete,
                                     &h->loaded, &h->end_call, &h->fail_call, &h->bad_payload,
@@ -372,7 +386,7 @@ PyMODINIT_FUNC PyInit__gmproc (void);
 PyMODINIT_FUNC
 PyInit__gmproc (void)
 {
-  PyObject *module = PyModule_Create (&definition);
+  PyObject *module = check_interpreter () ? PyModule_Create (&definition) : NULL;
 
 #ifdef Py_GIL_DISABLED
   if (module != NULL)
