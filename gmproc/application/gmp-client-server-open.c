@@ -226,29 +226,45 @@ check_idle (GmpOpenRun *open,
   return FALSE;
 }
 
-/* Takes the context of the run, until g_main_context_release(), unless another thread has it. A
- * call that @waits must not be made by a handler. */
+/* Until release_context(), unless another thread has it. */
+static gboolean
+acquire_context (GmpClientServer *self,
+                 GError         **error)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+
+  if (priv->context == NULL || g_main_context_acquire (priv->context))
+    return TRUE;
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PENDING,
+                       "Another thread is in a call of this run: call its methods in one thread at "
+                       "a time");
+  return FALSE;
+}
+
+static void
+release_context (GmpClientServer *self)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+
+  if (priv->context != NULL)
+    g_main_context_release (priv->context);
+}
+
+/* As acquire_context(), of a run that is open. A call that @waits must not be made by a handler. */
 static gboolean
 take_context (GmpClientServer *self,
               gboolean         waits,
               GError         **error)
 {
-  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
   GmpOpenRun *open;
 
   gmp_client_server_forget (self);
-  if (priv->context != NULL && !g_main_context_acquire (priv->context))
-    {
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PENDING,
-                           "Another thread is in a call of this run: call its methods in one "
-                           "thread at a time");
-      return FALSE;
-    }
+  if (!acquire_context (self, error))
+    return FALSE;
   open = gmp_open_run_find (self, TRUE, error);
   if (open != NULL && (!waits || check_idle (open, error)))
     return TRUE;
-  if (priv->context != NULL)
-    g_main_context_release (priv->context);
+  release_context (self);
   return FALSE;
 }
 
@@ -595,8 +611,17 @@ gmp_client_server_begin_client (GmpClientServer  *self,
   GmpOpenRun *open = priv->open;
   gboolean result;
 
-  if (open == NULL || open->closing != NULL)
+  if (open == NULL)
     return TRUE;
+  if (open->closing != NULL)
+    {
+      /* It is for the next run, but another thread may be using the table of clients. */
+      if (open->is_blocking && !acquire_context (self, error))
+        return FALSE;
+      if (open->is_blocking)
+        release_context (self);
+      return TRUE;
+    }
   if (open->is_blocking && !gmp_open_run_enter (self, FALSE, error))
     return FALSE;
   result = gmp_server_session_add_client (priv->session, client, error);
