@@ -3,7 +3,11 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Reads meson's testlog.json. Fails when a test failed, or when none ran."""
+"""Reads meson's testlog.json. Fails when a test failed, or when none ran.
+
+The last lines of each failed test go to standard error first: of a long log, often only its end is
+kept.
+"""
 
 import collections
 import json
@@ -12,14 +16,26 @@ import sys
 # Meson's words. A test that passes though it should fail has failed, and the other way round.
 PASSED = ('OK', 'EXPECTEDFAIL')
 SKIPPED = ('SKIP', 'IGNORED')
+N_LINES = 30
+
+
+def print_end(test: dict) -> None:
+    print(f'{test["name"]}: {test["result"]}', file=sys.stderr)
+    for stream in ('stdout', 'stderr'):
+        for line in test.get(stream, '').splitlines()[-N_LINES:]:
+            print(f'  {stream}: {line}', file=sys.stderr)
+
 
 counts = collections.Counter()
 try:
     with open(sys.argv[1], encoding='utf-8') as log:
         for line in log:
-            result = json.loads(line)['result']
-            counts['passed' if result in PASSED else
-                   'skipped' if result in SKIPPED else 'failed'] += 1
+            test = json.loads(line)
+            kind = ('passed' if test['result'] in PASSED else
+                    'skipped' if test['result'] in SKIPPED else 'failed')
+            counts[kind] += 1
+            if kind == 'failed':
+                print_end(test)
 except FileNotFoundError:
     pass
 print(f'{counts["passed"]} passed, {counts["failed"]} failed, {counts["skipped"]} skipped')
