@@ -80,6 +80,27 @@ test('wrong-options', async () => {
     equal([pool.max_workers, workers.run_timeout], [3, 1.5]);
 });
 
+test('wrong-texts', async () => {
+    const workers = new Gmp.Workers();
+
+    for (const [make, type, message] of [
+        [() => (workers.affinity = '0,x'), RangeError,
+            "affinity: '0,x' is not a list of processors: write it as 0 or 0,2-3"],
+        [() => new Gmp.Workers({affinity: [0, 1]}), TypeError, 'affinity should be a string'],
+        [() => new Gmp.Workers({launcher: 'slrum'}), RangeError,
+            "launcher: The launcher 'slrum' is unknown"],
+        [() => new Gmp.ClientServer({launcher: 'command:'}), RangeError, 'has no valid command'],
+        [() => new Gmp.Pool({launcher: 'command:ssh "'}), RangeError, 'has no valid command'],
+    ]) {
+        const error = await thrown(async () => make());
+
+        assert(error instanceof type && error.message.includes(message), `${error}`);
+    }
+    workers.affinity = '0';
+    workers.launcher = null;
+    equal([workers.affinity, workers.launcher], ['0', null]);
+});
+
 test('time-limit', async () => {
     const workers = new Gmp.Workers({run_timeout: 1, stop_grace: 0.01});
 

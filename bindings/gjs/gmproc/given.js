@@ -1,4 +1,4 @@
-/* given.js: refuses ids, numbers and options that GJS would convert silently
+/* given.js: refuses ids, numbers and options that GJS would convert, or a run refuse
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -19,6 +19,7 @@ const KINDS = {
     guint64: [0, Number.MAX_SAFE_INTEGER, 'uint64'],
     gdouble: [-Number.MAX_VALUE, Number.MAX_VALUE, 'double'],
 };
+const TEXT = 'gchararray';
 
 function show(value) {
     return typeof value === 'string' ? `'${value}'` : String(value);
@@ -114,8 +115,27 @@ function fit(spec, number) {
     return value[`get_${kind}`]();
 }
 
+/* What a run would refuse, as far as that does not depend on the machine. */
+function check_text(spec, name, text) {
+    if (text === null || text === undefined || text === '')
+        return;
+    if (typeof text !== 'string')
+        throw new TypeError(`${name} should be a string, not ${show(text)}`);
+    try {
+        imports.gi.Gmp.Runner.check_option(spec.name, text);
+    } catch (error) {
+        throw new RangeError(`${name}: ${error.message}`);
+    }
+}
+
 function check_option(spec, value) {
     const name = spec.name.replaceAll('-', '_');
+
+    if (spec.value_type.name === TEXT) {
+        check_text(spec, name, value);
+        return;
+    }
+
     const [minimum, maximum] = KINDS[spec.value_type.name];
 
     if (typeof value !== 'number')
@@ -144,13 +164,14 @@ function guard(prototype, name, spec) {
     });
 }
 
-function list_numbers(Runner) {
+function list_checked(Runner) {
     return GObject.Object.list_properties.call(Runner).filter(
-        spec => spec.value_type.name in KINDS && spec.flags & GObject.ParamFlags.WRITABLE);
+        spec => (spec.value_type.name in KINDS || spec.value_type.name === TEXT) &&
+            spec.flags & GObject.ParamFlags.WRITABLE);
 }
 
 function guard_class(Runner) {
-    const specs = list_numbers(Runner).filter(spec => spec.owner_type.name === Runner.$gtype.name);
+    const specs = list_checked(Runner).filter(spec => spec.owner_type.name === Runner.$gtype.name);
 
     for (const spec of specs) {
         const camel = spec.name.replace(/-(.)/g, (_dash, letter) => letter.toUpperCase());
@@ -165,7 +186,7 @@ function guard_class(Runner) {
 const guarded = new Map();
 
 /**
- * Has a class refuse options that are no numbers or out of range, from its first object on.
+ * Has a class refuse options that are of a wrong type or invalid, from its first object on.
  *
  * @param {object} Runner a class of the library
  * @param {object} properties what an object is made with
@@ -175,7 +196,7 @@ function check_options(Runner, properties) {
         const base = Object.getPrototypeOf(Runner.prototype).constructor;
 
         for (const each of [base, Runner].filter(unguarded => !guarded.has(unguarded))) {
-            guarded.set(each, new Map(list_numbers(each).map(spec => [spec.name, spec])));
+            guarded.set(each, new Map(list_checked(each).map(spec => [spec.name, spec])));
             guard_class(each);
         }
     }
