@@ -178,6 +178,7 @@ static const struct {
   { "runtime", "s", NULL },
   { "last", "b", NULL },
   { "restart", "i", NULL },
+  { "restarted", "b", NULL },
 };
 
 static gboolean

@@ -194,7 +194,7 @@ typedef struct {
   GmpInbox *inbox;
   GVariant *payload; /* (nullable) */
   gboolean was_sent; /* sent to the current server, not to the one before it */
-  gboolean resends;
+  GmpClientRules rules;
 } Request;
 
 /* While the server is being restarted, there is no channel to send to. */
@@ -212,7 +212,7 @@ static gboolean
 send_again (Request *request,
             GError **error)
 {
-  if (!request->was_sent || request->resends)
+  if (!request->was_sent || request->rules.resends)
     return send (request, error);
   g_set_error (error, GMP_ERROR, GMP_ERROR_DISCONNECTED,
                "The server was restarted before it had answered this client's request "
@@ -231,7 +231,8 @@ receive (Request *request,
       return TURN_ANSWERED;
 
     case GMP_INBOX_CLOSED:
-      if (g_error_matches (mail->error, GMP_ERROR, GMP_ERROR_SERVER_DONE))
+      if (g_error_matches (mail->error, GMP_ERROR, GMP_ERROR_SERVER_DONE) &&
+          !request->rules.was_restarted)
         return TURN_LAST;
       g_propagate_error (error, g_steal_pointer (&mail->error));
       return TURN_FAILED;
@@ -264,13 +265,13 @@ receive (Request *request,
 static Turn
 ask (GmpClientWorker *client,
      GmpInbox        *inbox,
-     gboolean         resends,
+     GmpClientRules   rules,
      GError         **error)
 {
   GmpClientWorkerClass *klass = GMP_CLIENT_WORKER_GET_CLASS (client);
   g_autoptr (GVariant) payload = NULL;
   g_auto (GmpMail) mail = { 0, };
-  Request request = { inbox, NULL, FALSE, resends };
+  Request request = { inbox, NULL, FALSE, rules };
   Turn turn = TURN_WAITING;
   GError *local = NULL;
   gboolean ignored G_GNUC_UNUSED;
@@ -293,7 +294,7 @@ ask (GmpClientWorker *client,
 static gboolean
 live (GmpClientWorker *client,
       GmpInbox        *inbox,
-      gboolean         resends,
+      GmpClientRules   rules,
       GCancellable    *stop,
       GError         **error)
 {
@@ -309,7 +310,8 @@ live (GmpClientWorker *client,
         return FALSE;
       if (done)
         break;
-      turn = ask (client, inbox, resends, error);
+      turn = ask (client, inbox, rules, error);
+      rules.was_restarted = FALSE;
     }
   return turn != TURN_FAILED;
 }
@@ -331,7 +333,7 @@ GVariant *
 gmp_life_cycle_run_client (GmpClientWorker *client,
                            GVariant        *params,
                            GmpInbox        *inbox,
-                           gboolean         resends,
+                           GmpClientRules   rules,
                            GCancellable    *stop,
                            GCancellable    *cancellable,
                            GError         **error)
@@ -345,7 +347,7 @@ gmp_life_cycle_run_client (GmpClientWorker *client,
   gmp_worker_set_inbox (worker, inbox);
   gmp_inbox_set_stop (inbox, stop);
   GMP_GUARD (ignored, klass->start, worker, params, &local);
-  if (local == NULL && live (client, inbox, resends, stop, &local))
+  if (local == NULL && live (client, inbox, rules, stop, &local))
     check_own (inbox, &local);
   if (local == NULL)
     g_cancellable_set_error_if_cancelled (cancellable, &local);
