@@ -87,7 +87,7 @@ class ApplicationServesOnce(ClientServer):
 
 
 class DiesLate(ClientWorker):
-    """Is killed once, after the server has finished."""
+    """Is killed once, or fails, after the server has finished."""
 
     def start(self, params):
         self.server_path, self.own_path = params
@@ -99,7 +99,9 @@ class DiesLate(ClientWorker):
         if is_first(self.own_path):
             while not os.path.exists(self.server_path):
                 time.sleep(0.001)
-            os.kill(os.getpid(), signal.SIGKILL)
+            if self.id % 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise KeyError('late')
 
     def finish(self):
         return 'finished'
@@ -133,6 +135,21 @@ def test_it_gives_up():
         workers.run()
     assert caught.value.n_restarts == 1
     assert type(caught.value.__cause__) is ValueError
+
+
+def fail_differently(path):
+    if is_first(path):
+        raise KeyError('first')
+    raise ValueError('second')
+
+
+def test_the_exception_is_that_of_the_failure_that_is_reported(tmp_path):
+    """The first one, for the next may only follow from it."""
+    workers = Workers(restart='on-failure', max_restarts=1)
+    workers.add('w', fail_differently, str(tmp_path / 'w'))
+    with pytest.raises(WorkerError, match="KeyError: 'first'") as caught:
+        workers.run()
+    assert type(caught.value.__cause__) is KeyError
 
 
 def test_a_server_is_informed(tmp_path):
@@ -174,8 +191,9 @@ def test_a_client_that_fails_after_its_server_has_finished(tmp_path, server):
     with pytest.raises(WorkerError) as caught:
         cs.run(params=(path, 4))
     assert caught.value.results == {}
-    assert {id: error.signal for id, error in caught.value.errors.items()} == \
-        dict.fromkeys(range(4), signal.SIGKILL)
+    errors = caught.value.errors
+    assert {id: error.signal for id, error in errors.items()} == {0: None, 1: 9, 2: None, 3: 9}
+    assert {type(errors[id].__cause__) for id in (0, 2)} == {KeyError}
 
 
 def test_a_request_has_a_limit():

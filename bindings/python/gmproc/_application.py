@@ -350,7 +350,7 @@ def connect(application: Application, native: Any, job: Job, outcome: Outcome,
 
     def on_restarted(name: Any, report: Any) -> None:
         error = outcome.make_error(name, report['error'], report) if report is not None else None
-        outcome.begin_again(name)
+        outcome.begin_again(name, report)
         job.notify(application.on_restarted, outcome.get_begun_id(name), error)
 
     def on_progress(name: Any, value: Any) -> None:

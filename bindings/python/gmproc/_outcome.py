@@ -38,6 +38,8 @@ class Outcome:
         self._runtimes = runtimes  # by those of the wire
         self._failures: dict[Any, GError] = {}
         self._causes: dict[Any, BaseException] = {}
+        # Of the lives before a restart, by name and process.
+        self._former: dict[tuple[Any, int], BaseException | None] = {}
         # For workers with several turns: the last result, as received and as loaded.
         self._last_turns: dict[Any, tuple[_gmproc.Variant | None, Any]] = {}
         self.native: _gmproc.Workers | _gmproc.ClientServer | None = None  # of this run
@@ -104,9 +106,11 @@ class Outcome:
             self._causes.setdefault(name, exception)
         return True
 
-    def begin_again(self, name: Any) -> None:
-        """A worker is restarted, so results and exceptions of the last try do not count."""
-        self._causes.pop(name, None)
+    def begin_again(self, name: Any, report: dict[str, Any] | None) -> None:
+        """A worker is restarted. Its outcome may still be ``report``, the last life's failure."""
+        cause = self._causes.pop(name, None)
+        if report is not None:
+            self._former[name, report['pid']] = cause
         self._last_turns.pop(name, None)
 
     def take_result(self, name: Any, value: _gmproc.Variant | None,
@@ -229,12 +233,14 @@ class Outcome:
                    ) -> WorkerError:
         id = self.get_id(name)
         failure = make_worker_error(name, id, error)
-        cause = self._causes.get(name)
+        report = report or self._find_report(name)
+        life = name, report['pid'] if report is not None else 0
+        cause = self._former[life] if life in self._former else self._causes.get(name)
         # The text contains the library's message, and an exception that could not be rebuilt.
         if cause is None and error.domain != ERROR_DOMAIN:
             cause = error
         failure.__cause__ = cause
-        failure._describe(report or self._find_report(name))
+        failure._describe(report)
         return failure
 
     def _find_report(self, name: Any) -> dict[str, Any] | None:
