@@ -8,6 +8,7 @@
 
 #include "gmp-test.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* The test covers deprecated names too. */
@@ -537,6 +538,42 @@ test_forkless_host (void)
   gmp_runtime_set_command ("native", command);
 }
 
+/* Comparisons with it are false, so a range lets it through that is checked by two of them. */
+static void
+refuse_not_a_number (GType type)
+{
+  g_autoptr (GObject) object = g_object_new (type, NULL);
+  g_autofree GParamSpec **specs = g_object_class_list_properties (G_OBJECT_GET_CLASS (object),
+                                                                  NULL);
+
+  for (GParamSpec **spec = specs; *spec != NULL; spec++)
+    {
+      double value;
+
+      if ((*spec)->value_type != G_TYPE_DOUBLE || ((*spec)->flags & G_PARAM_WRITABLE) == 0)
+        continue;
+      g_test_expect_message ("GLib-GObject", G_LOG_LEVEL_WARNING, "*nan*out of range*");
+      g_object_set (object, (*spec)->name, (double) NAN, NULL);
+      g_test_expect_message ("GLib-GObject", G_LOG_LEVEL_WARNING, "*inf*out of range*");
+      g_object_set (object, (*spec)->name, (double) INFINITY, NULL);
+      g_test_assert_expected_messages ();
+      g_object_get (object, (*spec)->name, &value, NULL);
+      g_assert_true (isfinite (value));
+    }
+}
+
+static void
+test_not_a_number (void)
+{
+  const GType types[] = {
+    GMP_TYPE_WORKERS, GMP_TYPE_CLIENT_SERVER, GMP_TYPE_POOL, TEST_TYPE_IDLE,
+    GMP_TYPE_REMOTE_ENV,
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (types); i++)
+    refuse_not_a_number (types[i]);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -567,6 +604,7 @@ main (int    argc,
   gmp_test_add ("/defaults/no-socket", test_no_socket);
   gmp_test_add ("/defaults/version", test_version);
   gmp_test_add ("/defaults/properties", test_properties);
+  gmp_test_add ("/defaults/not-a-number", test_not_a_number);
   gmp_test_add ("/defaults/targets", test_targets);
   gmp_test_add ("/defaults/kinds", test_kinds);
   gmp_test_add ("/defaults/limits", test_limits);
