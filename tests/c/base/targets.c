@@ -288,6 +288,8 @@ run_client (GType       type,
   g_autoptr (GVariant) results = NULL;
   gboolean added;
 
+  /* Under valgrind a process may take longer than 5 seconds to exit. */
+  g_object_set (application, "kill-grace", gmp_test_stretch (5), NULL);
   if (target != NULL)
     added = gmp_client_server_new_worker_target (application, "c", target, NULL, error);
   else
