@@ -13,11 +13,11 @@ import inspect
 import weakref
 from functools import partial
 from operator import attrgetter
-from queue import SimpleQueue
 
 import _gmproc
 
 from ._errors import trim
+from ._lock import SimpleQueue
 from ._run import Job, prepare
 from ._threads import Thread
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import _thread
 import threading
-from queue import SimpleQueue
+
+from ._lock import SimpleQueue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,11 +24,24 @@ def _start(thread: threading.Thread, answers: SimpleQueue[Any]) -> None:
         answers.put(None)
 
 
+def check() -> None:
+    """Refuses greenlets: they take turns in one thread, so what waits for one would wait forever.
+    """
+    library = str(getattr(_thread.start_new_thread, '__module__', '')).partition('.')[0]
+    if library in ('gevent', 'eventlet'):
+        raise RuntimeError(
+            f"This needs a thread, but {library} has replaced Python's threads by greenlets. "
+            'Without a thread work: run(), map() over a list, ClientServer, and an Executor. To '
+            f"keep threads, call {'patch_all' if library == 'gevent' else 'monkey_patch'}"
+            '(thread=False)')
+
+
 def start(thread: threading.Thread) -> None:
     """As ``thread.start()``, which the handler of a signal must not interrupt: it would raise
     another exception in place of the handler's, or leave a thread that never runs. Handlers run in
     the main thread only, so another one starts the thread.
     """
+    check()
     if threading.current_thread() is not threading.main_thread():
         thread.start()
         return

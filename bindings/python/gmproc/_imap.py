@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from functools import partial
-from queue import SimpleQueue
 
 import _gmproc
 
 from ._errors import make_error, trim
 from ._gerror import ErrorCode, GError
+from ._lock import SimpleQueue
 from ._map import MapOutcome, Mapping
 from ._run import Claims, Job, call_here, prepare
 from ._threads import Thread

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sys
 import threading
+from _queue import Empty, SimpleQueue  # gevent and eventlet replace what the module queue has
 from _thread import RLock
 from functools import partial
 from operator import attrgetter
-from queue import Empty, SimpleQueue
 
 import _gmproc
 
@@ -39,14 +39,36 @@ Lock: Any = _Lock if sys.version_info >= (3, 14) else RLock
 
 
 class Condition(threading.Condition):
-    """One whose lock is not left locked where the handler of a signal raises. ``with`` calls the
-    methods of the lock itself."""
+    """One whose lock is not left locked where the handler of a signal raises: ``with`` calls the
+    methods of the lock itself. Threads of C may notify it where threads of Python are greenlets.
+    """
 
     def __init__(self) -> None:
         super().__init__(Lock())
+        self._waits: list[SimpleQueue[None]] = []
 
     __enter__: Any = property(attrgetter('_lock.__enter__'))
     __exit__: Any = property(attrgetter('_lock.__exit__'))
+
+    def wait(self, timeout: float | None = None) -> bool:
+        wait: SimpleQueue[None] = SimpleQueue()
+        self._waits.append(wait)
+        state = self._release_save()  # type: ignore[attr-defined]
+        try:
+            wait.get(timeout=timeout)
+        except Empty:
+            return False
+        finally:
+            self._acquire_restore(state)  # type: ignore[attr-defined]
+            self._waits.remove(wait)
+        return True
+
+    def notify(self, n: int = 1) -> None:
+        for wait in self._waits[:n]:
+            wait.put(None)
+
+    def notify_all(self) -> None:
+        self.notify(len(self._waits))
 
 
 class Event:

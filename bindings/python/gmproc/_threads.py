@@ -12,14 +12,13 @@ import collections
 import os
 import threading
 from functools import partial
-from queue import SimpleQueue
 
 import _gmproc
 
 from . import _daemons
 from ._errors import make_error
 from ._gerror import ErrorCode
-from ._lock import Lock
+from ._lock import Lock, SimpleQueue
 from ._run import Job, Run
 
 TYPE_CHECKING = False
@@ -70,6 +69,7 @@ class Thread:
         return True
 
     def _start(self) -> None:
+        _daemons.check()
         try:
             _daemons.start(self._thread)
         except RuntimeError as error:
