@@ -17,7 +17,7 @@ G_BEGIN_DECLS
  * send:        sends @payload (nullable, not floating) to the other end, with a @tag that the two
  *              ends agree on; clients and servers use 0. If there is no room, the channel keeps it
  *              and sends it during later calls of receive().
- * has_unsent:  TRUE if a payload is kept.
+ * has_unsent:  TRUE if a payload is kept, or would be: the other end has not been reached yet.
  * receive:     the next payload, in order; its tag is then in the field. On GMP_CHANNEL_CLOSED,
  *              @error is the reason that the other end gave; without one, GMP_ERROR_DISCONNECTED.
  * close:       ends the channel in both directions, after the kept payloads. The other end's

@@ -198,12 +198,13 @@ gmp_net_channel_send (GmpChannel *channel,
   return TRUE;
 }
 
+/* Before there is a stream, an end that closes the channel could not tell the other end why. */
 static gboolean
 gmp_net_channel_has_unsent (GmpChannel *channel)
 {
   GmpNetChannel *self = GMP_NET_CHANNEL (channel);
 
-  return self->reason == NULL && has_unsent (self);
+  return self->reason == NULL && (has_unsent (self) || self->opening != NULL);
 }
 
 static void

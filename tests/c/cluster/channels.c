@@ -312,6 +312,22 @@ test_application (void)
   g_assert_cmpuint (run_clients (cs, 4), ==, 4);
 }
 
+/* The server is done before any client has reached it. */
+static void
+test_closed_at_once (void)
+{
+  g_autoptr (GmpClientServer) cs = gmp_client_server_new (G_TYPE_NONE);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  add_clients (cs, 4, 5000);
+  gmp_client_server_open (cs, NULL, NULL, &error);
+  g_assert_no_error (error);
+  results = gmp_client_server_close (cs, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (g_variant_n_children (results), ==, 4);
+}
+
 /* The worker whose node is lost when it reports. */
 typedef struct {
   const char *id;
@@ -497,6 +513,7 @@ main (int    argc,
   test_agents_add ("/cluster/channels/big", test_big);
   test_agents_add ("/cluster/channels/limit", test_limit);
   test_agents_add ("/cluster/channels/application", test_application);
+  test_agents_add ("/cluster/channels/closed-at-once", test_closed_at_once);
   test_agents_add ("/cluster/channels/pool", test_pool);
   test_agents_add ("/cluster/channels/pool-output", test_pool_output);
   test_agents_add ("/cluster/channels/client-lost", test_client_lost);
