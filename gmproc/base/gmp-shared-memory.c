@@ -254,7 +254,8 @@ gmp_shared_memory_from_variant (GVariant *variant,
     return shared_memory_map (fd, (gsize) size, error);
   g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
                "The shared memory of process %u cannot be opened: keep it in the sender until the "
-               "receiver has it; both must be on one machine and run as the same user", pid);
+               "receiver has it; both must run as the same user on one machine, as with the "
+               "launcher 'local'", pid);
   return NULL;
 }
 

@@ -319,6 +319,7 @@ def test_make_vec():
     ('step_timout', 1, "VectorEnv() has no option 'step_timout': did you mean 'step_timeout'?"),
     ('on_failed', print, "VectorEnv() has no option 'on_failed'"),
     ('server', None, "VectorEnv() has no option 'server'"),
+    ('launcher', 'slurm', "launcher is 'slurm': environments share memory with this process"),
 ])
 def test_an_option_that_cannot_be(name, value, words):
     with pytest.raises((TypeError, ValueError)) as caught:

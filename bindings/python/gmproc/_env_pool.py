@@ -53,7 +53,10 @@ def check_options(environments: type, options: dict[str, Any], restart: str,
         if name not in _OPTIONS:
             own = environments.__init__.__kwdefaults__ or ()  # type: ignore[misc]
             raise make_unknown(environments.__name__, name, [*_OPTIONS, *own])
-    options = {'launcher': 'local', **options, 'restart': restart}  # They share memory.
+    if options.get('launcher') not in (None, 'local'):
+        raise ValueError(f"launcher is {options['launcher']!r}: environments share memory with "
+                         "this process, so they run on its machine: leave it out")
+    options = {**options, 'launcher': 'local', 'restart': restart}
     if step_timeout is not None:
         options['turn_timeout'] = convert_option(ClientServer, 'turn_timeout', step_timeout,
                                                  'step_timeout')
