@@ -64,6 +64,16 @@ class Moody(gymnasium.Env):
         return properties
 
 
+class Nested(Moody):
+    """Observes several things."""
+
+    observation_space = Dict({'count': Discrete(1000), 'text': Text(5),
+                              'pair': Tuple((Moody.observation_space,) * 2)})
+
+    def observe(self):
+        return {'count': self.n, 'text': 'abcde'[:self.n + 1], 'pair': (super().observe(),) * 2}
+
+
 class Nothing(gymnasium.Space):
     """A space of one's own, whose only element is None."""
 
@@ -235,6 +245,17 @@ def test_a_restart_is_a_truncation(make, action, mode):
     # The next step begins the episode, or is its first one, depending on the mode.
     assert observations[:, 1].tolist() == [3, 0 if mode == AutoresetMode.NEXT_STEP else 1]
     assert not truncations.any()
+
+
+def test_the_last_observation_of_a_space_of_spaces(make):
+    envs = make([Nested] * 2, restart='on-failure', autoreset_mode=AutoresetMode.SAME_STEP)
+    _, before = envs.reset()
+    envs.step(np.array([CALM, CALM]))
+    observations, *_, infos = envs.step(np.array([CALM, CRASH]))
+    last = infos['final_obs'][1]
+    assert observations['count'].tolist() == [2, 0] and observations['text'] == ('abc', 'a')
+    assert last['count'] == 1 and last['text'] == 'ab'
+    assert [array.tolist() for array in last['pair']] == [[before['pid'][1], 1]] * 2
 
 
 @pytest.mark.parametrize('action', [HANG, STUBBORN])

@@ -73,6 +73,22 @@ def test_restarts(make):
     assert envs.step([CALM, CALM])[0][:, 1].tolist() == [3, 1]
 
 
+class Dictionary(Moody):
+    observation_space = gymnasium.spaces.Dict({'pair': Moody.observation_space})
+
+    def observe(self):
+        return {'pair': super().observe()}
+
+
+def test_the_last_observation_of_several_things(make):
+    envs = make([Dictionary] * 2, restart='on-failure')
+    envs.reset()
+    envs.step([CALM, CALM])
+    observations, _, _, infos = envs.step([CALM, CRASH])
+    assert observations['pair'][:, 1].tolist() == [2, 0]
+    assert infos[1]['terminal_observation']['pair'][1] == 1
+
+
 def test_a_crash_is_an_error(make):
     envs = make([Moody] * 2)
     envs.reset()

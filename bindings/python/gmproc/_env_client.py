@@ -25,12 +25,14 @@ info, otherwise (observation or None, info).
 from __future__ import annotations
 
 import faulthandler
+from copy import deepcopy
 from typing import Any, Callable
 
 import numpy
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete, Space
 from gymnasium.vector import AutoresetMode
-from gymnasium.vector.utils import read_from_shared_memory, write_to_shared_memory
+from gymnasium.vector.utils import (batch_space, iterate, read_from_shared_memory,
+                                    write_to_shared_memory)
 
 from ._shared_array import SharedArray
 from ._worker import ClientWorker
@@ -100,7 +102,13 @@ class _Row:
 
     def read(self) -> Any:
         """The last observation in this row, of any process; None if it cannot be known."""
-        return None if self.observation is None else self.observation.copy()
+        if self.observation is not None:
+            return self.observation.copy()
+        if not self.is_shared:
+            return None
+        n, space = self.board.n, self.board.space
+        batch: Any = read_from_shared_memory(space, self.board.memory, n=n)
+        return deepcopy([*iterate(batch_space(space, n), batch)][self.index])
 
 
 class EnvClient(ClientWorker):

@@ -69,8 +69,8 @@ class VectorEnv(gymnasium.vector.VectorEnv):
     * An environment that crashes, raises an exception or hangs is restarted according to
       ``restart``: its step is then truncated, with ``info['restarted']``, a reward of 0 and the
       first observation of the new environment; in the mode SAME_STEP ``final_obs`` is the last one
-      known. Otherwise the caller gets the environment's exception, or a ``gmproc.WorkerError`` with
-      its index, its signal and its last lines.
+      in shared memory. Otherwise the caller gets the environment's exception, or a
+      ``gmproc.WorkerError`` with its index, its signal and its last lines.
     * With ``batch_size``, ``recv()`` returns as soon as this number of environments are done, and
       ``send()`` gives them their next actions: see ``async_reset``.
     * No environment is created in this process.
