@@ -15,6 +15,10 @@ G_BEGIN_DECLS
 #define GMP_WORKER_FD  3
 #define GMP_WORKER_ENV "GMPROC_WORKER"
 
+/* In seconds: how long a node may be silent. */
+#define GMP_NODE_TIMEOUT_ENV "GMPROC_NODE_TIMEOUT"
+#define GMP_NODE_TIMEOUT     15
+
 /* All variables of gmproc are read here. They name programs that are run, so a program with more
  * rights than its caller ignores them. */
 const char *gmp_environment_get         (const char  *name);

@@ -98,6 +98,8 @@ struct _GmpChannel
   gint64 answered_at; /* in monotonic time: when something was sent, until the next message arrives;
                          or 0 */
   gboolean is_pipelined;
+  gint64 cut_at; /* in monotonic time: if the other end is alive then, only the connection is lost;
+                    or 0 */
   guint key; /* 0: none */
   gboolean may_rest;
   guint8 tag; /* of the last received payload */

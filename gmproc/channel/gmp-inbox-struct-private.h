@@ -15,6 +15,7 @@ G_BEGIN_DECLS
  * without one it has ended. */
 typedef struct {
   GmpChannel *channel; /* (nullable): closed, while the peer's state is not known yet */
+  GmpChannel *doubted; /* (nullable): the closed channel, as long as it may be the reason */
   char *id;
   const char *runtime; /* interned */
   GError *reason;      /* (nullable): why it or its predecessor has ended */

@@ -38,6 +38,13 @@ gmp_inbox_set_deadline (GmpInbox *self,
   self->deadline = deadline;
 }
 
+/* Wakes the waiting thread to check again. Called in any thread. */
+void
+gmp_inbox_ring (GmpInbox *self)
+{
+  gmp_doorbell_ring (self->doorbell);
+}
+
 static void
 stop_cb (GCancellable *stop G_GNUC_UNUSED,
          gpointer      doorbell)

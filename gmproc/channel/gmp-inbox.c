@@ -20,6 +20,7 @@ slot_free (gpointer data)
   Slot *slot = data;
 
   g_clear_object (&slot->channel);
+  g_clear_object (&slot->doubted);
   g_clear_error (&slot->reason);
   g_free (slot->id);
   g_free (slot);
@@ -272,6 +273,7 @@ adopt (GmpInbox *self,
         }
       return;
     }
+  g_clear_object (&slot->doubted);
   if (news->channel != NULL)
     {
       g_hash_table_remove (self->by_key, GUINT_TO_POINTER (slot->key));
@@ -406,6 +408,19 @@ is_believed (GmpInbox     *self,
           g_error_matches (reason, GMP_ERROR, GMP_ERROR_SERVER_DONE));
 }
 
+/* The application would have reported the end of the peer by now. Servers wait for its word. */
+static gboolean
+is_cut (GmpInbox *self,
+        Slot     *slot,
+        GmpMail  *mail)
+{
+  if (slot->doubted == NULL || slot->doubted->cut_at == 0 ||
+      self->trust != GMP_INBOX_TRUSTS_LIVING || g_get_monotonic_time () < slot->doubted->cut_at)
+    return FALSE;
+  gmp_channel_receive (slot->doubted, &mail->payload, &mail->error);
+  return TRUE;
+}
+
 /* The next event that is not a message, or GMP_INBOX_EMPTY. */
 static GmpInboxStatus
 take_news (Slot    *slot,
@@ -460,11 +475,11 @@ take_from (GmpInbox *self,
       return GMP_INBOX_CLOSED;
     }
   if (status == GMP_CHANNEL_EMPTY)
-    return GMP_INBOX_EMPTY;
+    return is_cut (self, slot, mail) ? GMP_INBOX_CLOSED : GMP_INBOX_EMPTY;
   if (is_believed (self, mail->error))
     return GMP_INBOX_CLOSED;
   g_clear_error (&mail->error);
-  g_clear_object (&slot->channel);
+  slot->doubted = g_steal_pointer (&slot->channel);
   return GMP_INBOX_EMPTY;
 }
 
@@ -668,13 +683,6 @@ gmp_inbox_close_all (GmpInbox     *self,
       gmp_channel_close (gmp_inbox_slot_at (self->open, i)->channel, reason);
   while (self->open->len > 0)
     close_slot (self, gmp_inbox_slot_at (self->open, self->open->len - 1));
-}
-
-/* Wakes the waiting thread to check again. Called in any thread. */
-void
-gmp_inbox_ring (GmpInbox *self)
-{
-  gmp_doorbell_ring (self->doorbell);
 }
 
 void

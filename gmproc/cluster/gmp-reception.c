@@ -25,10 +25,6 @@
 #define AGENT_VARIABLE "GMPROC_AGENT"
 #define AGENT_PROGRAM  GMP_LIBEXECDIR "/gmproc-agent"
 
-/* In seconds: how long an agent may be silent. */
-#define TIMEOUT_VARIABLE "GMPROC_NODE_TIMEOUT"
-#define TIMEOUT          15
-
 /* In bytes. */
 #define TOKEN_SIZE 32
 
@@ -75,7 +71,7 @@ get_agent (void)
 double
 gmp_reception_get_timeout (void)
 {
-  return gmp_environment_get_seconds (TIMEOUT_VARIABLE, 0.1, TIMEOUT);
+  return gmp_environment_get_seconds (GMP_NODE_TIMEOUT_ENV, 0.1, GMP_NODE_TIMEOUT);
 }
 
 /* In constant time. */

@@ -6,16 +6,21 @@
 
 #include "peer/gmp-net-channel-private.h"
 
+#include "base/gmp-environment-private.h"
 #include "base/gmp-error-private.h"
 #include "channel/gmp-value-private.h"
+#include "peer/gmp-bus-private.h"
 #include "peer/gmp-large-memory-private.h"
 #include "peer/gmp-message-stream-private.h"
 #include "peer/gmp-net-frame-private.h"
 #include "peer/gmp-net-opening-private.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 /* The size of a TLS record. Values up to this size are sent as one piece. */
 #define RECORD ((gsize) 16 * 1024)
@@ -34,6 +39,7 @@ struct _GmpNetChannel
   GmpNetOpening *opening; /* (nullable): NULL when the stream exists, or has failed */
   GIOStream *stream;      /* (nullable) */
   int fd;                 /* the stream's socket; -1 before it exists */
+  double timeout;         /* of nodes, in seconds */
   GmpDoorbell *doorbell;  /* (nullable) */
   guint32 events;         /* the watch of the socket, which rings it */
   gboolean is_closed;     /* by this end */
@@ -239,7 +245,33 @@ static GError *
 disconnected_error (void)
 {
   return g_error_new_literal (GMP_ERROR, GMP_ERROR_DISCONNECTED,
-                              "The process at the other end of the channel has ended");
+                              "The process at the other end of the channel has ended, or the "
+                              "connection to it was lost");
+}
+
+static gboolean
+ring_cb (gpointer doorbell)
+{
+  gmp_doorbell_ring (doorbell);
+  return G_SOURCE_REMOVE;
+}
+
+/* There is no connection, or it has ended without a word. If the other process has ended, the
+ * application knows it within the limit for nodes. Takes ownership of @error. */
+static void
+lose (GmpNetChannel *self,
+      GError        *error)
+{
+  g_autoptr (GSource) source = g_timeout_source_new ((guint) (self->timeout * 1000) + 1);
+
+  self->reason = error;
+  self->parent_instance.cut_at =
+      g_get_monotonic_time () + (gint64) (self->timeout * G_USEC_PER_SEC);
+  if (self->doorbell == NULL)
+    return;
+  g_source_set_callback (source, ring_cb, gmp_doorbell_ref (self->doorbell),
+                         (GDestroyNotify) gmp_doorbell_unref);
+  g_source_attach (source, gmp_bus_get_context ());
 }
 
 /* Returns the number of received bytes, or 0 if there are none now. */
@@ -256,7 +288,7 @@ read_now (GmpNetChannel *self,
   if (n > 0)
     return (gsize) n;
   if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
-    self->reason = disconnected_error ();
+    lose (self, disconnected_error ());
   return 0;
 }
 
@@ -361,22 +393,41 @@ take_value (GmpNetChannel *self,
   return FALSE;
 }
 
+/* So that this end notices while it waits for a message that the other node is out of reach. */
+static void
+keep_alive (GmpNetChannel *self)
+{
+  const int on = 1;
+  const int n_probes = 3;
+  int pause = (int) MAX (self->timeout / (n_probes + 1), 1);
+
+  setsockopt (self->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  setsockopt (self->fd, IPPROTO_TCP, TCP_KEEPIDLE, &pause, sizeof pause);
+  setsockopt (self->fd, IPPROTO_TCP, TCP_KEEPINTVL, &pause, sizeof pause);
+  setsockopt (self->fd, IPPROTO_TCP, TCP_KEEPCNT, &n_probes, sizeof n_probes);
+}
+
 /* TRUE if the stream exists. */
 static gboolean
 adopt_stream (GmpNetChannel *self)
 {
+  GError *error = NULL;
+
   if (self->opening == NULL)
     return self->stream != NULL;
   if (!gmp_net_opening_is_done (self->opening))
     return FALSE;
-  self->stream = gmp_net_opening_finish (self->opening, &self->reason);
+  self->stream = gmp_net_opening_finish (self->opening, &error);
   g_clear_pointer (&self->opening, gmp_net_opening_free);
-  if (self->stream != NULL)
+  if (self->stream == NULL)
+    lose (self, error);
+  else
     {
       g_autoptr (GIOStream) base = NULL;
 
       g_object_get (self->stream, "base-io-stream", &base, NULL);
       self->fd = g_socket_get_fd (g_socket_connection_get_socket (G_SOCKET_CONNECTION (base)));
+      keep_alive (self);
     }
   return self->stream != NULL;
 }
@@ -503,5 +554,6 @@ gmp_net_channel_new (int      fd,
     return NULL;
   self = g_object_new (GMP_TYPE_NET_CHANNEL, NULL);
   self->opening = opening;
+  self->timeout = gmp_environment_get_seconds (GMP_NODE_TIMEOUT_ENV, 0.1, GMP_NODE_TIMEOUT);
   return GMP_CHANNEL (self);
 }
