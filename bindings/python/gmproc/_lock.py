@@ -60,11 +60,13 @@ class Condition(threading.Condition):
             return False
         finally:
             self._acquire_restore(state)  # type: ignore[attr-defined]
-            self._waits.remove(wait)
+            if wait in self._waits:  # nobody has notified it
+                self._waits.remove(wait)
         return True
 
     def notify(self, n: int = 1) -> None:
-        for wait in self._waits[:n]:
+        woken, self._waits = self._waits[:n], self._waits[n:]
+        for wait in woken:
             wait.put(None)
 
     def notify_all(self) -> None:
