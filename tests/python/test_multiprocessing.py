@@ -6,6 +6,7 @@
 import gc
 import multiprocessing
 import os
+import subprocess
 import sys
 from multiprocessing import forkserver, resource_tracker
 
@@ -208,3 +209,18 @@ if __name__ == '__main__':
 
 def test_shared_memory_lives_as_long_as_the_application_wants(script):
     assert script.output(SHARED_MEMORY) == '7\n7\n42\n'
+
+
+def test_interrupted_import(script):
+    # Ctrl-C while a run imports multiprocessing leaves a part of it.
+    path = script.write('''
+import multiprocessing, sys
+del sys.modules['multiprocessing']
+from gmproc import Workers
+
+if __name__ == '__main__':
+    with Workers() as workers:
+        print(workers.map(abs, [-1]))
+''')
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ('[1]\n', '')

@@ -15,9 +15,10 @@ from concurrent import futures
 import _gmproc
 
 from . import _exceptions, _pickles
+from ._adapters import FAILED_TAG
 from ._errors import is_of_signal, make_worker_error
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError
-from ._lock import Condition, Event
+from ._lock import Condition, Event, Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ class Future(futures.Future):
     _state = 'PENDING'
     _result: Any = None
     _exception: BaseException | None = None
+    # The pickle of the result or exception. The first thread that asks for it unpickles it: the
+    # program's code that does so may want a lock which that thread has, or wait for other calls.
+    _sealed: _gmproc.Variant | None = None
     # Of the call; None before it is submitted.
     _gmproc: _gmproc.Call | None = None
     # Made by the first thread that looks at the state twice, or waits. Without it the call is ended
@@ -101,19 +105,53 @@ class Future(futures.Future):
         return self._state in ('CANCELLED', 'CANCELLED_AND_NOTIFIED')
 
     def result(self, timeout: float | None = None) -> Any:
-        if self._state != 'FINISHED':
-            self._wait(timeout)
-        if self._state == 'FINISHED' and self._exception is None:
-            return self._result
         try:
+            if self._state != 'FINISHED' or self._sealed is not None:
+                self._end(timeout)
+            if self._exception is None:
+                return self._result
             return super().result(timeout)
         finally:
             # As in the base class: break a reference cycle with an exception.
             self = None  # type: ignore[assignment]
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        self._wait(timeout)
-        return super().exception(timeout)
+        self._end(timeout)
+        return self._exception
+
+    def _end(self, timeout: float | None) -> None:
+        """Waits for the outcome, and unpickles it. Raises CancelledError or TimeoutError."""
+        try:
+            if self._state != 'FINISHED':
+                self._wait(timeout)
+            if self._state != 'FINISHED':
+                super().exception(timeout)
+            self._open()
+        finally:
+            self = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        if self._sealed is None:
+            return super().__repr__()
+        return f'<{type(self).__name__} at {id(self):#x} state=finished>'
+
+    def _open(self) -> None:
+        """Unpickles the outcome once. May be called again if it was interrupted."""
+        if self._sealed is None:
+            return
+        with self.__dict__.setdefault('_opening', Lock()):
+            sealed = self._sealed
+            if sealed is None:
+                return  # Another thread has done it.
+            if self._has_failed():
+                self._exception = _read(_load_failure, sealed)
+            else:
+                self._result, self._exception = _attempt(_gmproc.load, sealed, 'python')
+            self._sealed = None
+            self.__dict__.pop('_opening', None)
+
+    def _has_failed(self) -> bool:
+        return self._exception is not None or _gmproc.get_tag(self._sealed) == FAILED_TAG
 
     def _wait(self, timeout: float | None) -> None:
         """Polls for the answer, which usually arrives before a thread could be woken, and then
@@ -145,13 +183,15 @@ class Future(futures.Future):
             self.set_exception(RuntimeError('The call is that of the process that this one was '
                                             'forked from'))
 
-    def _settle(self, state: str, result: Any = None, error: BaseException | None = None) -> None:
+    def _settle(self, state: str, result: Any = None, error: BaseException | None = None,
+                sealed: _gmproc.Variant | None = None) -> None:
         """As set_result(), set_exception() and cancel(), but it may be called again where the
         handler of a signal has interrupted it, and calls no callbacks."""
         watch = self._condition
         with watch:
             if not self.done():
-                self._result, self._exception, self._state = result, error, state
+                self._result, self._exception, self._sealed = result, error, sealed
+                self._state = state
             # No thread waits for the condition: see _wait().
             for waiter in list(watch.waiters):
                 if id(waiter) not in self._notified:
@@ -160,6 +200,8 @@ class Future(futures.Future):
 
     def _call_back(self) -> None:
         watch = self._condition
+        if watch.callbacks:
+            self._open()  # A main loop that takes it next should not wait for that.
         while watch.callbacks:
             # No handler of a signal runs in between.
             callback, watch.callbacks = watch.callbacks[0], watch.callbacks[1:]
@@ -174,7 +216,7 @@ class Future(futures.Future):
 def _notify(waiter: Any, future: Future) -> None:
     if future.cancelled():
         waiter.add_cancelled(future)
-    elif future._exception is not None:
+    elif future._has_failed():
         waiter.add_exception(future)
     else:
         waiter.add_result(future)
@@ -184,34 +226,39 @@ def settle(future: Future, value: Any, failure: Any) -> None:
     """Gives a future the outcome of its call, as the C module has it."""
     if failure is None:
         future._settle('FINISHED', value)
+    elif isinstance(failure, _gmproc.Variant):
+        future._settle('FINISHED', sealed=failure)
     elif issubclass(type(failure), BaseException):
         future._settle('FINISHED', None, failure)
-    elif isinstance(failure, tuple):
+    else:
         gerror, report, facts = failure
         if gerror.matches(*_gmproc.CANCELLED):
             future._settle('CANCELLED_AND_NOTIFIED')
         else:
             future._settle('FINISHED', None, _read(_make_error, gerror, report, facts))
-    else:
-        future._settle('FINISHED', None, _read(_load_failure, failure))
 
 
-def _read(read: Callable[..., BaseException], *args: Any) -> BaseException:
-    """Each call ends, also where its exception cannot be made, as where no descriptor is left to
-    load its class."""
+def _attempt(read: Callable[..., Any], *args: Any) -> tuple[Any, BaseException | None]:
+    """What a function returns, or what it raises. Each call ends, also where its exception cannot
+    be made, as where no descriptor is left to load its class."""
     try:
-        return read(*args)
+        return read(*args), None
     except Exception as exception:
         if is_of_signal(exception):
             raise
-        return exception
+        return None, exception
     except BaseException:
-        # That of Ctrl-C comes once, and is raised. That of the exception's own code comes again.
+        # That of Ctrl-C comes once, and is raised. That of the value's own code comes again.
         try:
             read(*args)
         except BaseException as exception:
-            return exception
+            return None, exception
         raise
+
+
+def _read(read: Callable[..., BaseException], *args: Any) -> BaseException:
+    exception, error = _attempt(read, *args)
+    return exception if error is None else error
 
 
 def _load_failure(value: _gmproc.Variant) -> BaseException:

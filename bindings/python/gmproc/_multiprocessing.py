@@ -9,16 +9,18 @@ unlinks shared memory when the last of them has ended.
 
 from __future__ import annotations
 
-import multiprocessing.process
+import multiprocessing
 import os
 import sys
+# After an import of the package that Ctrl-C has interrupted, it lacks this attribute.
+from multiprocessing import process as _module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 # Private to the standard library, but as it has been since Python 3.8.
-_process: Any = multiprocessing.process
+_process: Any = _module
 
 
 def describe(starts_tracker: bool) -> dict[str, Any]:

@@ -229,6 +229,9 @@ class Executor(futures.Executor):
     - Lambdas and closures can be called where cloudpickle is installed.
     - ``options()`` gives calls a time limit, retries and a priority.
     - A call on a kept process takes some microseconds, and big arrays come without a copy.
+    - A result is unpickled by the thread that asks for it. So it may need a lock that this thread
+      holds, or the result of another call. If a future has callbacks, another thread unpickles it,
+      before they are called.
 
     All methods may be called from any thread. Workers are forked from a process without threads, so
     there is no ``mp_context``.

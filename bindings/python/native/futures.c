@@ -21,26 +21,33 @@ has_attribute (PyObject *future,
 
 /* Attributes of a future, and values of its state. */
 static struct {
-  PyObject *state, *result, *watch, *pending, *finished;
+  PyObject *state, *result, *sealed, *watch, *pending, *finished;
 } names;
 
 /* A future is either settled or gets its watch, in any thread. Unlike other locks, this may be held
  * while another thread sets an attribute of that future: the child of a fork opens it again. */
 static NativeLock settling;
 
-/* Gives @future its value if it is not watched. Checking that and setting the state is one step,
- * because futures.wait() relies on a state that does not change while it has the lock. Returns
- * FALSE, without an exception, if the future has to be settled by its method. */
+/* Gives @future its value, or the Variant in the place of @failure, if it is not watched. Checking
+ * that and setting the state is one step, because futures.wait() relies on a state that does not
+ * change while it has the lock. Returns FALSE, without an exception, if the future has to be
+ * settled by its method. */
 gboolean
 native_settle (PyObject *future,
-               PyObject *value)
+               PyObject *value,
+               PyObject *failure)
 {
+  gboolean is_sealed = native_is_variant (failure);
+  PyObject *name = is_sealed ? names.sealed : names.result;
   gboolean is_settled;
+
+  if (!is_sealed && failure != Py_None)
+    return FALSE;
 
   native_lock (&settling);
   is_settled = has_attribute (future, names.state, names.pending) &&
                has_attribute (future, names.watch, Py_None) &&
-               PyObject_SetAttr (future, names.result, value) == 0 &&
+               PyObject_SetAttr (future, name, is_sealed ? failure : value) == 0 &&
                has_attribute (future, names.watch, Py_None) &&
                PyObject_SetAttr (future, names.state, names.finished) == 0;
   native_unlock (&settling);
@@ -80,6 +87,7 @@ native_futures_init (PyObject *module G_GNUC_UNUSED)
 {
   names.state = PyUnicode_InternFromString ("_state");
   names.result = PyUnicode_InternFromString ("_result");
+  names.sealed = PyUnicode_InternFromString ("_sealed");
   names.watch = PyUnicode_InternFromString ("_watch");
   names.pending = PyUnicode_InternFromString ("PENDING");
   names.finished = PyUnicode_InternFromString ("FINISHED");

@@ -258,7 +258,8 @@ PyObject *native_end_signals    (PyObject   *module,
 /* futures.c: futures that are settled in one step. */
 int       native_futures_init   (PyObject   *module);
 gboolean  native_settle         (PyObject   *future,
-                                 PyObject   *value);
+                                 PyObject   *value,
+                                 PyObject   *failure);
 PyObject *native_watch          (PyObject   *module,
                                  PyObject   *args);
 

@@ -39,14 +39,15 @@ box_failure (GmpPoolCall *call)
                         native_box_variant (gmp_pool_call_get_report (call)), facts);
 }
 
-/* Passes the outcome of a call to the program: its value and None, or None and its failure. */
+/* Passes the outcome of a call to the program: its value and None, or None and its failure. A
+ * pickle, which may run code of the program's, stays a Variant in the failure's place: see
+ * Future._open(). */
 static gboolean
 load_outcome (GmpPoolCall *call,
               PyObject   **value,
               PyObject   **failure)
 {
   GVariant *variant = gmp_pool_call_get_value (call);
-  PyObject *tag;
 
   *value = *failure = NULL;
   if (gmp_pool_call_is_left (call))
@@ -64,15 +65,9 @@ load_outcome (GmpPoolCall *call,
     }
   if (variant != NULL && native_is_pickle (variant))
     {
-      tag = native_get_tag (variant);
-      if (tag != NULL && PyUnicode_CompareWithASCIIString (tag, NATIVE_POOL_FAILED) == 0)
-        {
-          *value = Py_NewRef (Py_None);
-          *failure = native_box_variant (variant);
-        }
-      Py_XDECREF (tag);
-      if (*failure != NULL)
-        return TRUE;
+      *value = Py_NewRef (Py_None);
+      *failure = native_box_variant (variant);
+      return *failure != NULL;
     }
   *value = native_load (variant, native_python ());
   *failure = Py_NewRef (Py_None);
@@ -226,7 +221,7 @@ finish_one (Takers      *takers,
   gboolean is_left = FALSE;
 
   load_or_fail (takers, call, &value, &failure);
-  is_settled = failure == Py_None && native_settle (future, value) &&
+  is_settled = native_settle (future, value, failure) &&
                PySet_Discard (takers->pending, future) != -1;
   if (!is_settled)
     is_left = call_taker (takers, takers->finish,
