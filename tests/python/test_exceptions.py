@@ -411,6 +411,26 @@ def test_a_program_loads_no_pool_before_it_needs_one(script):
         "False\n<class 'concurrent.futures.process.BrokenProcessPool'>\n"
 
 
+def test_a_death_is_reported_where_the_base_class_cannot_be_loaded(script):
+    """For example because the program has no descriptor left."""
+    assert script.output('''
+import os, signal, sys
+import gmproc
+
+def kill(_params):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if __name__ == '__main__':
+    sys.modules['concurrent.futures.process'] = None
+    workers = gmproc.Workers()
+    workers.add('w', kill)
+    try:
+        workers.run()
+    except gmproc.WorkerError as error:
+        print(error.id, error.signal)
+''') == 'w 9\n'
+
+
 def test_a_pickled_copy_names_the_users_id():
     workers = Workers()
     for id in ('text', ('a', 1), 2**40):

@@ -70,10 +70,14 @@ def _find_class(error: GError) -> type[WorkerError]:
     if error.matches(ERROR_DOMAIN, ErrorCode.TIMED_OUT):
         return WorkerTimeout
     if is_death(error):
-        # Loading the module of its base class takes several milliseconds.
-        from ._died import WorkerDied
+        # Loading the module of its base class takes several milliseconds, and may fail.
+        try:
+            from ._died import WorkerDied
 
-        return WorkerDied
+            return WorkerDied
+        except Exception as failure:
+            if is_of_signal(failure):
+                raise
     return WorkerError
 
 
