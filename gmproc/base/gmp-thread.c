@@ -79,20 +79,29 @@ gmp_thread_start (pthread_t   *thread,
   return check_code (code, error);
 }
 
-/* %FALSE with an error if there are no descriptors for a main context, without which GLib aborts
- * the program: one, or two where the system has no eventfd. */
+/* %FALSE with errno if there are no descriptors for a main context, without which GLib aborts the
+ * program: one, or two where the system has no eventfd. */
 static gboolean
-check_descriptors (GError **error)
+has_descriptors (void)
 {
   int fds[2];
+
+  if (pipe2 (fds, O_CLOEXEC) != 0)
+    return FALSE;
+  close (fds[0]);
+  close (fds[1]);
+  return TRUE;
+}
+
+/* %FALSE with an error if GLib would abort the program, or warn forever because a sandbox forbids
+ * poll(). */
+static gboolean
+check_context (GError **error)
+{
   int code;
 
-  if (pipe2 (fds, O_CLOEXEC) == 0)
-    {
-      close (fds[0]);
-      close (fds[1]);
-      return TRUE;
-    }
+  if (has_descriptors () && (g_poll (NULL, 0, 0) == 0 || errno == EINTR))
+    return TRUE;
   code = errno;
   g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot make a main context: %s%s",
                g_strerror (code), gmp_limit_describe (code));
@@ -146,7 +155,7 @@ poll_cb (GPollFD *fds,
 GMainContext *
 gmp_thread_context_new (GError **error)
 {
-  GMainContext *context = check_descriptors (error) ? g_main_context_new () : NULL;
+  GMainContext *context = check_context (error) ? g_main_context_new () : NULL;
 
   if (context != NULL)
     g_main_context_set_poll_func (context, poll_cb);
@@ -185,7 +194,7 @@ gmp_thread_begin (GError **error)
 
   if (g_atomic_int_get (&has_begun))
     return TRUE;
-  if (!check_descriptors (error) || !gmp_thread_try (error))
+  if (!check_context (error) || !gmp_thread_try (error))
     return FALSE;
   g_type_ensure (G_TYPE_TASK);
   g_atomic_int_set (&has_begun, TRUE);

@@ -33,6 +33,8 @@ void         gmp_doorbell_forget (GmpDoorbell  *self,
                                   int           fd);
 gboolean     gmp_doorbell_wait   (GmpDoorbell  *self,
                                   int           limit);
+gboolean     gmp_doorbell_check  (GmpDoorbell  *self,
+                                  GError      **error);
 guint        gmp_doorbell_take_key (GmpDoorbell *self);
 int          gmp_doorbell_get_fd (GmpDoorbell *self);
 

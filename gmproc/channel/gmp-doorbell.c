@@ -25,6 +25,7 @@ struct _GmpDoorbell
   int epoll;
   int event; /* rung by this process */
   GArray *keys; /* of guint: of the bells that have rung; the waiting side's */
+  int fault;    /* why this process could not wait, as errno */
 };
 
 static GmpDoorbell *
@@ -140,9 +141,24 @@ gmp_doorbell_wait (GmpDoorbell *self,
     n = epoll_wait (self->epoll, events, G_N_ELEMENTS (events), limit);
   while (n == -1 && errno == EINTR);
 
+  if (G_UNLIKELY (n == -1))
+    self->fault = errno;
   for (int i = 0; i < n; i++)
     note (self, events[i].data.ptr);
   return n > 0;
+}
+
+/* %FALSE with an error if this process could not wait. */
+gboolean
+gmp_doorbell_check (GmpDoorbell *self,
+                    GError     **error)
+{
+  if (G_LIKELY (self->fault == 0))
+    return TRUE;
+  g_set_error (error, G_IO_ERROR, (int) g_io_error_from_errno (self->fault),
+               "Process %d cannot wait for messages: %s%s", (int) getpid (),
+               g_strerror (self->fault), gmp_limit_describe (self->fault));
+  return FALSE;
 }
 
 /* The key of a bell that has rung, once for each ring; 0 for none. Its channel may have gone

@@ -25,7 +25,7 @@ typedef enum {
   GMP_INBOX_REFUSED, /* a value cannot be sent after all, for the reason in the error */
   GMP_INBOX_POSTED,  /* something of gmp_inbox_post() was sent */
   GMP_INBOX_STOPPED, /* asked to stop; only from gmp_inbox_take(), as the next two */
-  GMP_INBOX_INTERRUPTED, /* the handler of a signal failed, with the error */
+  GMP_INBOX_INTERRUPTED, /* a signal handler failed, or this process cannot wait; with the error */
   GMP_INBOX_TIMED_OUT
 } GmpInboxStatus;
 

@@ -228,6 +228,8 @@ gmp_inbox_take (GmpInbox *self,
       if (gmp_spin_turn (&self->spin) ||
           sleep_until_rung (self, self->deadline != -1 ? self->deadline : limit.end))
         continue;
+      if (!gmp_doorbell_check (self->doorbell, &mail->error))
+        return GMP_INBOX_INTERRUPTED;
       if (has_timed_out (self, &limit))
         {
           status = gmp_inbox_try_take (self, mail);
@@ -241,7 +243,8 @@ gmp_inbox_take (GmpInbox *self,
 }
 
 /* Waits until everything that was sent has room at the other ends, they have ended, or it is asked
- * to stop. Messages that arrive meanwhile are not read. %FALSE if a signal handler failed. */
+ * to stop. Messages that arrive meanwhile are not read. %FALSE if a signal handler failed, or this
+ * process cannot wait. */
 gboolean
 gmp_inbox_flush (GmpInbox *self,
                  GError  **error)
@@ -253,7 +256,7 @@ gmp_inbox_flush (GmpInbox *self,
       if (gmp_inbox_try_take (self, &mail) == GMP_INBOX_EMPTY &&
           gmp_inbox_has_unsent (self))
         sleep_until_rung (self, -1);
-      if (!handle_signals (self, error))
+      if (!handle_signals (self, error) || !gmp_doorbell_check (self->doorbell, error))
         return FALSE;
     }
   return TRUE;

@@ -395,7 +395,12 @@ receive (Server         *self,
 
   do
     {
-      if (poll (places, G_N_ELEMENTS (places), -1) == -1)
+      int n = poll (places, G_N_ELEMENTS (places), -1);
+
+      /* A sandbox may forbid it. */
+      if (n == -1 && errno != EINTR)
+        return FALSE;
+      if (n == -1)
         continue;
       if (places[1].revents != 0 && read (self->child_fd, &info, sizeof info) > 0)
         reap (self);

@@ -1,4 +1,4 @@
-/* forbidden-write.c: processes that may not write, and so cannot wake others
+/* forbidden-write.c: processes that cannot wake others, or cannot be woken
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -43,8 +43,14 @@ wait_until_asleep (GVariant *pid)
     g_thread_yield ();
 }
 
+typedef enum {
+  FORBIDS_NOTHING,
+  FORBIDS_WRITE,
+  FORBIDS_WAIT
+} Forbidden;
+
 /* A client and a server that send each other the numbers of their processes, and wait before each
- * message until the other one sleeps. Their parameter is whether they forbid themselves write(). */
+ * message until the other one sleeps. Their parameter is what they forbid themselves. */
 struct _Caller
 {
   GmpClientWorker parent_instance;
@@ -63,12 +69,20 @@ G_DECLARE_FINAL_TYPE (Callee, callee, TEST, CALLEE, GmpServerWorker)
 G_DEFINE_FINAL_TYPE (Callee, callee, GMP_TYPE_SERVER_WORKER)
 
 static gboolean
-forbid_write (GmpWorker *worker G_GNUC_UNUSED,
-              GVariant  *params,
-              GError   **error G_GNUC_UNUSED)
+forbid (GmpWorker *worker G_GNUC_UNUSED,
+        GVariant  *params,
+        GError   **error G_GNUC_UNUSED)
 {
-  if (g_variant_get_boolean (params))
+  Forbidden forbidden = (Forbidden) g_variant_get_int32 (params);
+
+  if (forbidden == FORBIDS_WRITE)
     gmp_test_forbid (SYS_write);
+  if (forbidden != FORBIDS_WAIT)
+    return TRUE;
+#ifdef SYS_epoll_wait
+  gmp_test_forbid (SYS_epoll_wait);
+#endif
+  gmp_test_forbid (SYS_epoll_pwait);
   return TRUE;
 }
 
@@ -106,7 +120,7 @@ static void
 caller_class_init (CallerClass *klass)
 {
   G_OBJECT_CLASS (klass)->finalize = caller_finalize;
-  GMP_WORKER_CLASS (klass)->start = forbid_write;
+  GMP_WORKER_CLASS (klass)->start = forbid;
   GMP_CLIENT_WORKER_CLASS (klass)->process = caller_process;
   GMP_CLIENT_WORKER_CLASS (klass)->update = caller_update;
 }
@@ -129,7 +143,7 @@ callee_process (GmpServerWorker *worker G_GNUC_UNUSED,
 static void
 callee_class_init (CalleeClass *klass)
 {
-  GMP_WORKER_CLASS (klass)->start = forbid_write;
+  GMP_WORKER_CLASS (klass)->start = forbid;
   GMP_SERVER_WORKER_CLASS (klass)->process = callee_process;
 }
 
@@ -138,10 +152,11 @@ callee_init (Callee *self G_GNUC_UNUSED)
 {
 }
 
-/* If a worker cannot wake the other end of its channel, that worker fails, and neither end waits
- * forever. */
+/* If a worker cannot wake the other end of its channel, or cannot wait itself, that worker fails,
+ * and neither end waits forever. */
 static void
-test_write_in_worker (void)
+check_worker (Forbidden   forbidden,
+              const char *text)
 {
   if (gmp_test_skip_under_valgrind ("a filter would hold for it as well"))
     return;
@@ -151,18 +166,32 @@ test_write_in_worker (void)
       g_autoptr (GError) error = NULL;
 
       g_assert_true (gmp_client_server_new_worker (application, "caller", caller_get_type (),
-                                                   g_variant_new_boolean (!is_server), NULL));
-      g_assert_null (gmp_client_server_run (application, g_variant_new_boolean (is_server), NULL,
-                                            &error));
+                                                   g_variant_new_int32 (is_server ? 0 : forbidden),
+                                                   NULL));
+      g_assert_null (gmp_client_server_run (application,
+                                            g_variant_new_int32 (is_server ? forbidden : 0),
+                                            NULL, &error));
       g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED);
       gmp_test_check_in (error->message, is_server ? "The server" : "Client 'caller'");
       g_assert_true (g_error_matches (gmp_client_server_get_error (application, "server"),
                                       G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED) == is_server);
       g_assert_true (g_error_matches (gmp_client_server_get_error (application, "caller"),
                                       G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED) != is_server);
-      gmp_test_check_in (error->message, "cannot wake the other end");
+      gmp_test_check_in (error->message, text);
       gmp_test_check_in (error->message, "a sandbox");
     }
+}
+
+static void
+test_write_in_worker (void)
+{
+  check_worker (FORBIDS_WRITE, "cannot wake the other end");
+}
+
+static void
+test_wait_in_worker (void)
+{
+  check_worker (FORBIDS_WAIT, "cannot wait for messages");
 }
 
 /* @params is the process of the application. */
@@ -213,7 +242,7 @@ test_write_in_application (void)
   if (!gmp_test_is_in_own_process ("/forbidden-write/application"))
     return;
   g_assert_true (gmp_client_server_new_worker (application, "caller", caller_get_type (),
-                                               g_variant_new_boolean (FALSE), NULL));
+                                               g_variant_new_int32 (FORBIDS_NOTHING), NULL));
   g_assert_true (gmp_client_server_open (application, NULL, NULL, &error));
   requests = gmp_client_server_receive (application, 1, -1, NULL, &error);
   g_assert_no_error (error);
@@ -250,6 +279,7 @@ main (int    argc,
   g_type_ensure (callee_get_type ());
   gmp_test_init (&argc, &argv);
   gmp_test_add ("/forbidden-write/worker", test_write_in_worker);
+  gmp_test_add ("/forbidden-write/wait-in-worker", test_wait_in_worker);
   gmp_test_add ("/forbidden-write/pool", test_write_in_pool);
   gmp_test_add ("/forbidden-write/application", test_write_in_application);
   return g_test_run ();

@@ -353,6 +353,30 @@ test_thread_of_worker (void)
   g_assert_not_reached ();
 }
 
+/* Nothing in GLib can wait without it. */
+static void
+test_poll (void)
+{
+  g_autoptr (GmpWorkers) workers = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (!gmp_test_is_in_own_process ("/forbidden/poll"))
+    return;
+  check_workers ();
+#ifdef SYS_poll
+  gmp_test_forbid (SYS_poll);
+#else
+  gmp_test_forbid (SYS_ppoll);
+#endif
+  workers = gmp_workers_new ();
+  gmp_test_add_worker (workers, 1, echo, g_variant_new_string ("one"));
+  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_LAUNCH);
+  gmp_test_check_in (error->message, "Cannot make a main context: Operation not permitted");
+  /* The end of a case runs a main loop. */
+  _exit (EXIT_SUCCESS);
+}
+
 static void
 test_pidfd (void)
 {
@@ -465,6 +489,7 @@ main (int    argc,
   gmp_test_add ("/forbidden/thread-later", test_thread_later);
   gmp_test_add ("/forbidden/thread-of-connections", test_thread_of_connections);
   gmp_test_add ("/forbidden/thread-of-worker", test_thread_of_worker);
+  gmp_test_add ("/forbidden/poll", test_poll);
   gmp_test_add ("/forbidden/pidfd", test_pidfd);
   gmp_test_add ("/forbidden/signal", test_signal);
   gmp_test_add ("/forbidden/kill", test_kill);
