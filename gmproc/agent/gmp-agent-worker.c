@@ -316,6 +316,12 @@ application_cb (GSocket     *socket G_GNUC_UNUSED,
 
   if (message == NULL && error == NULL)
     return G_SOURCE_CONTINUE;
+  /* The agent ends all workers then, which would each complain otherwise. */
+  if (message == NULL && g_dbus_connection_is_closed (gmp_bus_get_connection (self->bus)))
+    {
+      gmp_source_clear (&self->application_source);
+      return G_SOURCE_REMOVE;
+    }
   if (message == NULL)
     {
       /* A worker that its application has disconnected from exits by itself. */

@@ -8,6 +8,7 @@ agents live as long as it does.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -189,6 +190,41 @@ def test_end(tmp_path: Path) -> None:
     run = subprocess.run([sys.executable, str(program)], env=environment, text=True, timeout=60,
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert (run.stdout, run.stderr) == ("{1: 'alpha'}\n", '')
+
+
+KILLED_PROGRAM = '''
+import os
+import signal
+import time
+from gmproc import Workers, report
+
+def sit(_params):
+    report(None)
+    time.sleep(1000)
+
+def kill_self(id, _report):
+    ready.add(id)
+    if len(ready) == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+if __name__ == '__main__':
+    ready = set()
+    workers = Workers(on_progress=kill_self)
+    for i in range(4):
+        workers.add(i, sit)
+    workers.run()
+'''
+
+
+@pytest.mark.skipif('GMPROC_AGENT' not in os.environ, reason='there is no agent')
+def test_killed(tmp_path: Path) -> None:
+    """Workers whose program is killed end, and say nothing: all of them would."""
+    program = tmp_path / 'program.py'
+    program.write_text(KILLED_PROGRAM, encoding='utf-8')
+    environment = os.environ | {'GMPROC_LAUNCHER': 'command:{agent}', 'GMPROC_NODES': 'alpha beta'}
+    run = subprocess.run([sys.executable, str(program)], env=environment, text=True, timeout=60,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert (run.returncode, run.stderr) == (-signal.SIGKILL, '')
 
 
 @pytest.mark.skipif('GMPROC_AGENT' not in os.environ, reason='there is no agent')
