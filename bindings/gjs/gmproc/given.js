@@ -164,10 +164,16 @@ function guard(prototype, name, spec) {
     });
 }
 
+/* Options are properties of the base class. What else is a text may be given as something else: a
+ * server as a class. */
+function is_checked(spec) {
+    return spec.value_type.name in KINDS ||
+        spec.value_type.name === TEXT && spec.owner_type.name === 'GmpRunner';
+}
+
 function list_checked(Runner) {
     return GObject.Object.list_properties.call(Runner).filter(
-        spec => (spec.value_type.name in KINDS || spec.value_type.name === TEXT) &&
-            spec.flags & GObject.ParamFlags.WRITABLE);
+        spec => is_checked(spec) && spec.flags & GObject.ParamFlags.WRITABLE);
 }
 
 function guard_class(Runner) {
