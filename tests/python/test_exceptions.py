@@ -420,15 +420,21 @@ import gmproc
 def kill(_params):
     os.kill(os.getpid(), signal.SIGKILL)
 
+def fail(_params):
+    raise KeyError('mine')
+
 if __name__ == '__main__':
     sys.modules['concurrent.futures.process'] = None
+    with gmproc.Executor(1) as executor:
+        print(repr(executor.submit(fail, 1).exception()))
+        print('signal 9' in str(executor.submit(kill, 1).exception()))
     workers = gmproc.Workers()
     workers.add('w', kill)
     try:
         workers.run()
     except gmproc.WorkerError as error:
         print(error.id, error.signal)
-''') == 'w 9\n'
+''') == "KeyError('mine')\nTrue\nw 9\n"
 
 
 def test_a_pickled_copy_names_the_users_id():

@@ -69,16 +69,26 @@ def make_worker_error(name: Any, id: Any, error: GError) -> WorkerError:
 def _find_class(error: GError) -> type[WorkerError]:
     if error.matches(ERROR_DOMAIN, ErrorCode.TIMED_OUT):
         return WorkerTimeout
-    if is_death(error):
-        # Loading the module of its base class takes several milliseconds, and may fail.
-        try:
-            from ._died import WorkerDied
+    return get_died() if is_death(error) else WorkerError
 
-            return WorkerDied
-        except Exception as failure:
-            if is_of_signal(failure):
-                raise
-    return WorkerError
+
+def load_late(module: str) -> Any:
+    """A module that loads slowly, and is rarely needed. None if it cannot be loaded, for example
+    because the program has no descriptor left."""
+    try:
+        import importlib  # not needed otherwise
+
+        return importlib.import_module(module, __package__)
+    except Exception as error:
+        if is_of_signal(error):
+            raise
+        return None
+
+
+def get_died() -> type[WorkerError]:
+    """WorkerDied, or its base class where that is all there is."""
+    module = load_late('._died')
+    return WorkerError if module is None else module.WorkerDied
 
 
 def make_error(code: int, message: str, id: Any = None) -> WorkerError:

@@ -16,7 +16,7 @@ import _gmproc
 
 from . import _exceptions, _pickles
 from ._adapters import FAILED_TAG
-from ._errors import is_of_signal, make_worker_error
+from ._errors import get_died, is_of_signal, load_late, make_worker_error
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError
 from ._lock import Condition, Event, Lock
 
@@ -263,14 +263,15 @@ def _read(read: Callable[..., BaseException], *args: Any) -> BaseException:
 
 def _load_failure(value: _gmproc.Variant) -> BaseException:
     """The exception of a call."""
-    from concurrent.futures.process import _RemoteTraceback
-
     text, nodes = _pickles.load(value)
     exception = _exceptions.load_nodes(nodes) if nodes is not None else None
     if exception is None:
         last = text.rstrip().rpartition('\n')[2]
         exception = make_worker_error(None, None, GError(last, ERROR_DOMAIN, ErrorCode.FAILED))
-    trace = _RemoteTraceback(f'\n"""\n{text}"""')
+    process = load_late('concurrent.futures.process')
+    if process is None:
+        return exception
+    trace = process._RemoteTraceback(f'\n"""\n{text}"""')
     trace.__cause__ = exception.__cause__
     exception.__cause__ = trace
     return exception
@@ -280,12 +281,10 @@ def _make_error(error: GError, report: _gmproc.Variant | None, facts: dict[str, 
                 ) -> BaseException:
     """The reason why a call could not be executed, with the exception of its worker, and the facts
     about the worker's end."""
-    from ._died import WorkerDied
-
     failure: Any = make_worker_error(None, None, error)
     if type(failure).__name__ == 'WorkerError' and \
             not error.matches(ERROR_DOMAIN, ErrorCode.BAD_PAYLOAD):
-        failure = WorkerDied(error.message, None, error)
+        failure = get_died()(error.message, None, error)
     if report is not None and _gmproc.get_tag(report) == _exceptions.TAG:
         failure.__cause__ = _exceptions.load(report)
     failure._describe(facts)
