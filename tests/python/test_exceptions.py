@@ -7,6 +7,7 @@ import concurrent.futures.process
 import os
 import pickle
 import signal
+import sys
 import threading
 from functools import partial
 
@@ -472,3 +473,26 @@ def test_an_exception_that_leaves_when_unpickled():
         failed = executor.submit(fail_leaving, None)
         assert type(failed.exception(60)) is SystemExit
         assert executor.submit(abs, -1).result() == 1
+
+
+def hide_modules(way):
+    """As a program that unloads or replaces modules of the standard library."""
+    if way == 'emptied':
+        sys.modules.clear()
+    else:
+        sys.modules.update(dict.fromkeys(['traceback', 'inspect', 'pickle', 'random']))
+
+
+def hide_and_raise(way):
+    hide_modules(way)
+    raise ValueError('the reason')
+
+
+@pytest.mark.parametrize('way', ['emptied', 'replaced'])
+def test_one_without_the_modules_of_the_standard_library(way):
+    workers = Workers()
+    workers.add(1, hide_and_raise, way)
+    with pytest.raises(WorkerError, match='ValueError: the reason'):
+        workers.run()
+    with gmproc.Executor(1) as executor:
+        assert 'the reason' in str(executor.submit(hide_and_raise, way).exception())

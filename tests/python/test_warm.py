@@ -504,6 +504,33 @@ if __name__ == '__main__':
     assert lines[2:] == ['at exit', 'not closed']
 
 
+def test_the_end_of_a_process_with_files_that_cannot_be_asked(script, tmp_path):
+    # They do not keep others from being written, and are no failure.
+    text = HEAD + '''
+import io
+
+class Odd(io.RawIOBase):
+    @property
+    def closed(self):
+        raise RuntimeError('odd')
+
+def work(path):
+    global files
+    files = [Odd(), io.BufferedWriter(io.FileIO(path, 'w')), open(path, 'w')]
+    files[1].detach()
+    files[2].write('not closed')
+
+if __name__ == '__main__':
+    workers = Workers()
+    assert warm_up(workers) is not None
+    workers.add(1, work, params=PATH)
+    workers.run([1])
+    print(open(PATH).read())
+'''.replace('PATH', repr(str(tmp_path / 'file')))
+    done = script.run(text)
+    assert (done.stdout, done.stderr) == ('not closed\n', '')
+
+
 def test_what_is_printed_comes_once(script):
     text = HEAD + '''
 def work(_):

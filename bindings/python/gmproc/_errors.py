@@ -157,11 +157,19 @@ def _valid(text: str) -> str:
     return text.encode('utf-8', 'replace').decode('utf-8').replace('\0', '\\0')
 
 
+@functools.lru_cache(maxsize=None)
+def load_traceback() -> Any:
+    """The module, which loads slowly and is rarely needed. Workers load it early: an exception may
+    mean that no descriptors are left, or that the program has emptied sys.modules."""
+    import traceback
+
+    return traceback
+
+
 def format_exception(exception: BaseException, has_trace: bool = True) -> str:
     """As the module traceback does. That may fail, since it looks for attributes, which may be the
     program's; then the class and text of the exception remain."""
-    import traceback  # which loads slowly and is rarely needed
-
+    traceback = load_traceback()
     kind = type(exception)
     trace = _trace.__get__(exception)
     try:

@@ -234,8 +234,10 @@ def leave(status: int) -> NoReturn:
     # The server's objects were frozen, so these belong to the worker. Checking with the abstract
     # class would take ten times as long.
     for each in gc.get_objects():
-        if issubclass(type(each), _FILE) and not each.closed and each.writable():
+        if issubclass(type(each), _FILE):
+            # Detached files raise here, and so may classes of the program.
             with contextlib.suppress(Exception):
-                each.flush()
+                if not each.closed and each.writable():
+                    each.flush()
     flush_output()
     os._exit(status)

@@ -17,15 +17,13 @@ import functools
 import importlib
 import os
 import sys
-# Loaded early, because an exception may mean that no descriptors are left.
-import traceback  # noqa: F401
 from functools import partial
 
 import _gmproc
 
 from . import _code, _installed, _main_module, _payload, _task, _turns, _warm
 from ._adapters import Life, close_loop, complete, enter, fail
-from ._errors import BadPayload, flush_output
+from ._errors import BadPayload, flush_output, load_traceback
 from ._gerror import ErrorCode, make_gerror
 from ._worker import ClientWorker, ServerWorker, _Process, seed_generators
 from ._workers import Workers
@@ -237,6 +235,7 @@ def main() -> int:
         print('gmproc.host runs the workers of an application, and is started by it',
               file=sys.stderr)
         return 2
+    load_traceback()
     # The last lines in an error should be Python's.
     options: dict[str, Any] = {'c_stack': False} if sys.version_info >= (3, 14) else {}
     faulthandler.enable(**options)

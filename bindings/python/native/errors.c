@@ -55,6 +55,21 @@ native_to_gerror (PyObject *made,
   Py_XDECREF (domain);
 }
 
+/* Where the program has changed what the package needs to describe an exception. */
+static void
+name_exception (PyObject *exception,
+                GError  **error)
+{
+  PyObject *text = exception != NULL ? PyObject_Str (exception) : NULL;
+  const char *words = text != NULL ? PyUnicode_AsUTF8 (text) : NULL;
+
+  g_set_error (error, GMP_ERROR, GMP_ERROR_FAILED, "%s: %s (without a traceback, because that "
+               "could not be made)", exception != NULL ? Py_TYPE (exception)->tp_name : "Exception",
+               words != NULL ? words : "");
+  PyErr_Clear ();
+  Py_XDECREF (text);
+}
+
 /* In a worker: moves the Python exception to @error. @context, a format for @peer, describes the
  * use of a value that cannot be sent or read. */
 void
@@ -68,11 +83,16 @@ native_take_exception (GError    **error,
   gmp_host_end_forked ();
   /* Formatting must not run while an exception is set. */
   PyErr_Fetch (&type, &exception, &trace);
+  PyErr_NormalizeException (&type, &exception, &trace);
   text = context != NULL ? PyUnicode_FromFormat (context, peer) : Py_NewRef (Py_None);
-  PyErr_Restore (type, exception, trace);
+  PyErr_Restore (type, Py_XNewRef (exception), trace);
   made = native_give_exception (native_helpers.fail, NULL, text);
-  native_to_gerror (made, error);
+  if (made != NULL)
+    native_to_gerror (made, error);
+  else
+    name_exception (exception, error);
   Py_XDECREF (made);
+  Py_XDECREF (exception);
   Py_XDECREF (text);
 }
 
