@@ -331,8 +331,6 @@ control_thread (gpointer user_data)
   g_main_context_push_thread_default (self->context);
   source = gmp_message_stream_create_source (self->stream, G_PRIORITY_DEFAULT, G_IO_IN, NULL,
                                              receive_cb, self);
-  if (GMP_IS_SOCKET_STREAM (self->stream))
-    gmp_socket_stream_greet (GMP_SOCKET_STREAM (self->stream), NULL);
   while (self->is_open)
     g_main_context_iteration (self->context, TRUE);
   g_main_context_pop_thread_default (self->context);
@@ -439,6 +437,9 @@ gmp_worker_skeleton_new (int      fd,
     return NULL;
   if (!gmp_thread_start (NULL, "gmproc", control_thread, self, error))
     return NULL;
+  /* In this thread, whose messages follow. */
+  if (GMP_IS_SOCKET_STREAM (self->stream))
+    gmp_socket_stream_greet (GMP_SOCKET_STREAM (self->stream), NULL);
   process_control = g_steal_pointer (&self);
   pthread_atfork (NULL, NULL, forked_cb);
   return process_control;

@@ -69,6 +69,33 @@ if __name__ == '__main__':
     assert script.output(text) == '1 None\n'
 
 
+def test_a_library_that_imports_more_in_each_fork(script):
+    """A fork that waits for a job reports such modules only after it has announced itself."""
+    script.write('''
+import os
+
+def follow():
+    import followers
+
+os.register_at_fork(after_in_child=follow)
+''', 'site-packages/leaders.py')
+    script.write('', 'site-packages/followers.py')
+    text = SITE + HEAD + '''
+import leaders
+
+def work(_):
+    return os.getppid() != int(os.environ['APPLICATION']), 'followers' in sys.modules
+
+if __name__ == '__main__':
+    os.environ['APPLICATION'] = str(os.getpid())
+    workers = Workers()
+    for id in range(2):
+        workers.add(id, work)
+    print({each for _ in range(6) for each in workers.run().values()})
+'''
+    assert script.output(text) == '{(True, True)}\n'
+
+
 TROUBLES = '''
 print('loading')
 import random, threading
