@@ -85,7 +85,8 @@ native_take_exception (GError    **error,
   PyErr_Fetch (&type, &exception, &trace);
   PyErr_NormalizeException (&type, &exception, &trace);
   text = context != NULL ? PyUnicode_FromFormat (context, peer) : Py_NewRef (Py_None);
-  PyErr_Restore (type, Py_XNewRef (exception), trace);
+  Py_XINCREF (exception);
+  PyErr_Restore (type, exception, trace);
   made = native_give_exception (native_helpers.fail, NULL, text);
   if (made != NULL)
     native_to_gerror (made, error);
