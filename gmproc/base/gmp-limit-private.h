@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <errno.h>
 #include <glib.h>
 #include <sys/resource.h>
 
@@ -20,6 +21,14 @@ gmp_limit_get_cpu_time (const struct rusage *usage)
 {
   return usage->ru_utime.tv_sec + usage->ru_stime.tv_sec +
          (usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1e6;
+}
+
+/* TRUE for an errno by which sandboxes forbid a system call. For calls that have no other reason to
+ * fail with it. */
+static inline gboolean
+gmp_limit_is_sandbox (int code)
+{
+  return code == ENOSYS || code == EPERM || code == EACCES;
 }
 
 const char *gmp_limit_describe        (int     code);

@@ -6,8 +6,6 @@
 
 #include "base/gmp-limit-private.h"
 
-#include <errno.h>
-
 /* A suffix for the text of a system error with the errno @code: the limit that was hit and how to
  * raise it; "" if that is not known. For calls that create descriptors, memory and processes. */
 const char *
@@ -33,12 +31,9 @@ gmp_limit_describe (int code)
       return " (the limit on the size of files, of which shared memory is one: raise it with "
              "'ulimit -f')";
 
-    case ENOSYS:
-    case EPERM:
-      return " (the kernel, or a sandbox around this program, does not allow it)";
-
     default:
-      return "";
+      return gmp_limit_is_sandbox (code)
+                 ? " (the kernel, or a sandbox around this program, does not allow it)" : "";
     }
 }
 

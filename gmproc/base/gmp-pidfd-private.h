@@ -6,8 +6,8 @@
 
 #pragma once
 
-#include <glib.h>
-#include <errno.h>
+#include "base/gmp-limit-private.h"
+
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -24,12 +24,12 @@ G_BEGIN_DECLS
 #define SYS_pidfd_send_signal 424
 #endif
 
-/* Old sandboxes answer EPERM to unknown system calls. A process may open and signal the processes
- * that it started, so EPERM has no other meaning here. */
+/* Old sandboxes answer EPERM to unknown system calls, others EACCES. A process may open and signal
+ * the processes that it started, so these have no other meaning here. */
 static inline int
 gmp_pidfd_check (long result)
 {
-  if (result == -1 && errno == EPERM)
+  if (result == -1 && gmp_limit_is_sandbox (errno))
     errno = ENOSYS;
   return (int) result;
 }

@@ -41,13 +41,15 @@ gmp_launcher_launch (GmpLauncher     *self,
 
 /* The common part of launchers that execute a program. */
 
-/* Old sandboxes answer EPERM to system calls that they do not know. GLib closes a child's
- * descriptors by this one, and starts no process then. The flag makes it leave them open. */
+/* Old sandboxes answer EPERM to system calls that they do not know, others EACCES. GLib closes a
+ * child's descriptors by this one, and starts no process then. The flag makes it leave them
+ * open. */
 static gboolean
 cannot_close_range (void)
 {
 #ifdef SYS_close_range
-  return syscall (SYS_close_range, G_MAXUINT, G_MAXUINT, 0) == -1 && errno == EPERM;
+  return syscall (SYS_close_range, G_MAXUINT, G_MAXUINT, 0) == -1 && errno != ENOSYS &&
+         gmp_limit_is_sandbox (errno);
 #else
   return FALSE;
 #endif
@@ -162,26 +164,39 @@ gmp_launch_close (const GmpLaunch *self)
     close (self->stderr_fd);
 }
 
+/* GLib says in text only what the system says. 0 for another code than these. */
+static int
+find_code (const GError *reason)
+{
+  const int codes[] = { EMFILE, ENFILE, ENOMEM, EPERM, EACCES, ENOSYS };
+
+  for (guint i = 0; i < G_N_ELEMENTS (codes); i++)
+    if (strstr (reason->message, g_strerror (codes[i])) != NULL)
+      return codes[i];
+  return 0;
+}
+
 /* The limit on processes is hit here, and the system's message does not name it. It gets its own
  * error, for callers that can wait. */
 void
 gmp_launch_set_error (GError      **error,
                       const GError *reason)
 {
+  int code = find_code (reason);
+
   if (g_error_matches (reason, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN))
     g_propagate_error (error, g_error_copy (reason));
   else if (g_error_matches (reason, G_SPAWN_ERROR, G_SPAWN_ERROR_FORK) &&
-           strstr (reason->message, g_strerror (EPERM)) != NULL)
+           gmp_limit_is_sandbox (code))
     g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "%s%s", reason->message,
-                 gmp_limit_describe (EPERM));
+                 gmp_limit_describe (code));
   else if (g_error_matches (reason, G_SPAWN_ERROR, G_SPAWN_ERROR_FORK))
     g_set_error (error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN, "%s%s", reason->message,
                  gmp_limit_describe (EAGAIN));
   else if (g_error_matches (reason, G_UNIX_ERROR, 0))
-    /* GLib opened no pipe, and says only what the system says. */
+    /* GLib opened no pipe. */
     g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "it cannot be started: %s%s", reason->message,
-                 gmp_limit_describe (g_str_equal (reason->message, g_strerror (EMFILE)) ? EMFILE
-                                                                                       : ENFILE));
+                 gmp_limit_describe (code));
   else
     g_set_error_literal (error, GMP_ERROR, GMP_ERROR_LAUNCH, reason->message);
 }

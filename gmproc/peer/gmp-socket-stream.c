@@ -192,8 +192,10 @@ set_closed (GmpSocketStream *self,
 {
   g_mutex_lock (&self->lock);
   if (self->refusal != NULL)
-    g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "A message to it cannot be sent: %s",
-                 self->refusal->message);
+    g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "A message to it cannot be sent: %s%s",
+                 self->refusal->message,
+                 g_error_matches (self->refusal, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED)
+                 ? gmp_limit_describe (EPERM) : "");
   else
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_CLOSED, "The other end has closed the socket");
   g_mutex_unlock (&self->lock);

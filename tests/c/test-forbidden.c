@@ -23,19 +23,26 @@ gmp_test_set_filter (struct sock_filter *filter,
   g_assert_no_errno (prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
 }
 
-/* From now on this process and its workers get EPERM for system call @number. Old sandboxes
- * return it instead of ENOSYS. */
+/* From now on this process and its workers get the error @code for system call @number. */
 void
-gmp_test_forbid (long number)
+gmp_test_forbid_by (long    number,
+                    guint32 code)
 {
   struct sock_filter filter[] = {
     BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
     BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, (guint32) number, 0, 1),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ERRNO | code),
     BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
 
   gmp_test_set_filter (filter, G_N_ELEMENTS (filter));
+}
+
+/* Old sandboxes return EPERM instead of ENOSYS. */
+void
+gmp_test_forbid (long number)
+{
+  gmp_test_forbid_by (number, EPERM);
 }
 
 /* A filter is permanent, so a test that sets one has a process of its own. */

@@ -14,6 +14,8 @@ G_BEGIN_DECLS
 void     gmp_test_set_filter        (struct sock_filter *filter,
                                      gsize               length);
 void     gmp_test_forbid            (long                number);
+void     gmp_test_forbid_by         (long                number,
+                                     guint32             code);
 gboolean gmp_test_is_in_own_process (const char         *path);
 
 G_END_DECLS

@@ -91,17 +91,23 @@ check_clients (void)
 
 /* Both kinds of applications. The second run uses warm starts. */
 static void
+check_all (void)
+{
+  for (guint turn = 0; turn < 3; turn++)
+    {
+      check_workers ();
+      check_clients ();
+    }
+}
+
+static void
 check_without (const char *path,
                long        number)
 {
   if (!gmp_test_is_in_own_process (path))
     return;
   gmp_test_forbid (number);
-  for (guint turn = 0; turn < 3; turn++)
-    {
-      check_workers ();
-      check_clients ();
-    }
+  check_all ();
 }
 
 static void
@@ -390,6 +396,19 @@ test_signal (void)
   check_without ("/forbidden/signal", SYS_pidfd_send_signal);
 }
 
+/* Other sandboxes return EACCES. */
+static void
+test_access (void)
+{
+  if (!gmp_test_is_in_own_process ("/forbidden/access"))
+    return;
+  gmp_test_forbid_by (SYS_pidfd_open, EACCES);
+  gmp_test_forbid_by (SYS_pidfd_send_signal, EACCES);
+  gmp_test_forbid_by (SYS_memfd_create, EACCES);
+  gmp_test_forbid_by (SYS_close_range, EACCES);
+  check_all ();
+}
+
 /* Waits until the fifo is opened. */
 static GVariant *
 stay (GVariant *params,
@@ -492,6 +511,7 @@ main (int    argc,
   gmp_test_add ("/forbidden/poll", test_poll);
   gmp_test_add ("/forbidden/pidfd", test_pidfd);
   gmp_test_add ("/forbidden/signal", test_signal);
+  gmp_test_add ("/forbidden/access", test_access);
   gmp_test_add ("/forbidden/kill", test_kill);
   return g_test_run ();
 }
