@@ -4,11 +4,13 @@
 """Futures of gmproc.Executor unpickle their outcome in the thread that asks for it."""
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
 import sys
 import threading
+import weakref
 from concurrent import futures
 
 import pytest
@@ -172,6 +174,22 @@ def test_value_that_cannot_be_built(executor, kind):
             future.result()
         assert raised.value is error
     assert future.exception() is error
+
+
+def test_future_whose_value_cannot_be_built_is_freed_at_once(executor):
+    def build():
+        raise ValueError('built')
+    Built.build = build
+    future = executor.submit(Built)
+    wait_until_done(future)
+    assert type(future.exception()) is ValueError
+    reference = weakref.ref(future)
+    gc.disable()
+    try:
+        del future
+        assert reference() is None
+    finally:
+        gc.enable()
 
 
 def test_interrupted(executor):

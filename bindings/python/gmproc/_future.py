@@ -116,8 +116,11 @@ class Future(futures.Future):
             self = None  # type: ignore[assignment]
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        self._end(timeout)
-        return self._exception
+        try:
+            self._end(timeout)
+            return self._exception
+        finally:
+            self = None  # type: ignore[assignment]
 
     def _end(self, timeout: float | None) -> None:
         """Waits for the outcome, and unpickles it. Raises CancelledError or TimeoutError."""
@@ -139,19 +142,25 @@ class Future(futures.Future):
         """Unpickles the outcome once. May be called again if it was interrupted."""
         if self._sealed is None:
             return
-        with self.__dict__.setdefault('_opening', Lock()):
-            sealed = self._sealed
-            if sealed is None:
-                return  # Another thread has done it.
-            if self._has_failed():
-                self._exception = _read(_load_failure, sealed)
-            else:
-                self._result, self._exception = _attempt(_gmproc.load, sealed, 'python')
-            self._sealed = None
-            self.__dict__.pop('_opening', None)
+        result = error = None
+        try:
+            with self.__dict__.setdefault('_opening', Lock()):
+                if self._sealed is None:
+                    return  # Another thread has done it.
+                if self._has_failed():
+                    error = _read(_load_failure, self._sealed)
+                else:
+                    result, error = _attempt(_gmproc.load, self._sealed, 'python')
+                self._result, self._exception, self._sealed = result, error, None
+                self.__dict__.pop('_opening', None)
+        finally:
+            # An exception of the value's own code refers to this frame.
+            self = error = None  # type: ignore[assignment]
 
     def _has_failed(self) -> bool:
-        return self._exception is not None or _gmproc.get_tag(self._sealed) == FAILED_TAG
+        if self._sealed is None:
+            return self._exception is not None
+        return _gmproc.get_tag(self._sealed) == FAILED_TAG
 
     def _wait(self, timeout: float | None) -> None:
         """Polls for the answer, which usually arrives before a thread could be woken, and then
