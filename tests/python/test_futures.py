@@ -14,7 +14,7 @@ import weakref
 from concurrent import futures
 
 import pytest
-from gmproc import Executor
+from gmproc import Executor, _future
 
 TIMEOUT = 60
 
@@ -148,6 +148,34 @@ def test_callback_finds_the_value(executor, tmp_path):
 def make_later(fifo):
     with open(fifo):
         return Built()
+
+
+def test_asyncio_takes_a_future_that_is_over(executor):
+    async def run(future):
+        return await asyncio.wrap_future(future)
+    future, failed = executor.submit(Built), executor.submit(fail)
+    wait_until_done(future)
+    wait_until_done(failed)
+    assert type(asyncio.run(run(future))) is Built
+    with pytest.raises(BuiltError):
+        asyncio.run(run(failed))
+
+
+@pytest.mark.parametrize('function', [Built, fail])
+def test_attributes_that_asyncio_takes(executor, function):
+    # Without calling exception() or result(), as in Python 3.14.
+    class Copied:
+        def _get_snapshot(self):
+            return True, False, self._result, self._exception
+
+    class Future(_future.Future, Copied):
+        pass
+    future = executor.submit(function)
+    wait_until_done(future)
+    future.__class__ = Future
+    done, cancelled, result, exception = future._get_snapshot()
+    assert (done, cancelled) == (True, False)
+    assert type(result) is Built if function is Built else type(exception) is BuiltError
 
 
 def test_first_exception(executor):

@@ -122,6 +122,12 @@ class Future(futures.Future):
         finally:
             self = None  # type: ignore[assignment]
 
+    def _get_snapshot(self) -> Any:
+        """For asyncio, from Python 3.14 on: it takes the attributes."""
+        if self.done():
+            self._open()
+        return super()._get_snapshot()  # type: ignore[misc]
+
     def _end(self, timeout: float | None) -> None:
         """Waits for the outcome, and unpickles it. Raises CancelledError or TimeoutError."""
         try:
