@@ -225,6 +225,7 @@ PyObject *native_array_new      (const NativeArray *self,
 PyObject *native_scalar_new     (const NativeArray *self);
 
 /* packed.c: arrays, plain values, and containers of both. */
+void      native_packed_init    (void);
 GVariant *native_pack           (PyObject   *value);
 
 /* unpack.c: reads them. */

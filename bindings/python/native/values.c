@@ -67,6 +67,7 @@ native_values_init (void)
   buffer_callback = Py_BuildValue ("(s)", "buffer_callback");
   buffers_name = Py_BuildValue ("(s)", "buffers");
   python_name = PyUnicode_InternFromString ("python");
+  native_packed_init ();
   return PyErr_Occurred () == NULL ? 0 : -1;
 }
 
