@@ -311,12 +311,28 @@ def test_the_first_that_are_done(make):
     assert infos['env_id'].tolist() == [0, 3]
 
 
-def test_a_time_out_and_what_comes_after_it(make):
-    envs = make([Moody] * 2)
+class Gated(Moody):
+    """Waits in its first step until somebody writes to a named pipe."""
+
+    def __init__(self, gate):
+        super().__init__()
+        self.gate = gate
+
+    def step(self, action):
+        if self.n == 0:
+            open(self.gate).close()
+        return super().step(action)
+
+
+def test_a_time_out_and_what_comes_after_it(make, tmp_path):
+    gate = tmp_path / 'gate'
+    os.mkfifo(gate)
+    envs = make([lambda: Gated(gate), Moody])
     envs.reset()
-    envs.step_async(np.array([SLEEP, CALM]))
+    envs.step_async(np.array([CALM, CALM]))
     with pytest.raises(multiprocessing.TimeoutError):
         envs.step_wait(timeout=0.05)
+    open(gate, 'w').close()
     observations, *_ = envs.step(np.array([CALM, CALM]))
     assert observations[:, 1].tolist() == [2, 2]
 
