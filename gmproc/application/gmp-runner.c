@@ -42,11 +42,8 @@
  * [property@Gmp.Runner:restart-period]. After that its first failure is reported.
  *
  * A restarted server gets new channels to its clients, which keep running. A client that waits for
- * an answer then fails, or sends its request again with [property@Gmp.Runner:resend-requests].
- *
- * When the server is done, neither it nor a client is restarted any more: a client that fails has
- * failed. The same holds for a client that is being restarted at that moment, and has not had an
- * answer since.
+ * an answer then fails, or sends its request again with [property@Gmp.Runner:resend-requests]. A
+ * server that is done is not restarted: the run is over.
  *
  * # Deaths
  *

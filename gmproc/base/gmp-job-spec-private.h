@@ -17,7 +17,6 @@ typedef struct {
   char *label;      /* (nullable): what messages call it in place of the id */
   char *target;
   GVariant *params; /* (nullable) */
-  gboolean was_restarted;
 } GmpJobSpec;
 
 void gmp_job_spec_init       (GmpJobSpec *self,

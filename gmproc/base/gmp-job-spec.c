@@ -28,7 +28,6 @@ gmp_job_spec_copy (GmpJobSpec       *self,
 {
   gmp_job_spec_init (self, other->role, other->id, other->target, other->params);
   self->label = g_strdup (other->label);
-  self->was_restarted = other->was_restarted;
 }
 
 const char *

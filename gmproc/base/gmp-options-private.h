@@ -72,8 +72,7 @@ gboolean    gmp_options_set        (GmpOptions   *self,
 char      **gmp_options_list_fresh_modules (const GmpOptions *self);
 char      **gmp_options_to_environ (const GmpOptions *self);
 GVariant   *gmp_options_to_variant (const GmpOptions *self,
-                                    gboolean          is_last,
-                                    gboolean          was_restarted);
+                                    gboolean          is_last);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpOptions, gmp_options_unref)
 

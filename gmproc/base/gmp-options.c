@@ -303,7 +303,7 @@ static const GmpOption options[] = {
    * GmpRunner:restart:
    *
    * The rule by which workers are started again after they have ended. It applies to servers and to
-   * clients, until the server is done.
+   * clients.
    *
    * With %GMP_RESTART_ALWAYS a run ends when its server is done, when it is stopped or cancelled,
    * or when [property@Gmp.Runner:max-restarts] is reached. A worker that has finished by then keeps
@@ -496,11 +496,10 @@ gmp_options_to_environ (const GmpOptions *self)
 
 /* The options that a worker receives, floating, as org.gmproc.Worker1.Run describes them. Niceness
  * is sent as an absolute value: a kept process must not become nicer with each run. @is_last: no
- * run follows in the same process. @was_restarted: the worker has failed or finished before. */
+ * run follows in the same process. */
 GVariant *
 gmp_options_to_variant (const GmpOptions *self,
-                        gboolean          is_last,
-                        gboolean          was_restarted)
+                        gboolean          is_last)
 {
   GVariantDict dict;
 
@@ -521,7 +520,5 @@ gmp_options_to_variant (const GmpOptions *self,
     }
   if (is_last)
     g_variant_dict_insert (&dict, "last", "b", TRUE);
-  if (was_restarted)
-    g_variant_dict_insert (&dict, "restarted", "b", TRUE);
   return g_variant_dict_end (&dict);
 }

@@ -24,7 +24,7 @@ run_client (GmpClientWorker *client,
             GmpJob          *job,
             GError         **error)
 {
-  GmpClientRules rules = { FALSE, FALSE };
+  gboolean resends = FALSE;
 
   if (gmp_inbox_get_n_open (job->inbox) != 1)
     {
@@ -33,9 +33,8 @@ run_client (GmpClientWorker *client,
                    gmp_inbox_get_n_open (job->inbox));
       return NULL;
     }
-  g_variant_lookup (job->options, "resend-requests", "b", &rules.resends);
-  g_variant_lookup (job->options, "restarted", "b", &rules.was_restarted);
-  return gmp_life_cycle_run_client (client, job->spec.params, job->inbox, rules, job->stop,
+  g_variant_lookup (job->options, "resend-requests", "b", &resends);
+  return gmp_life_cycle_run_client (client, job->spec.params, job->inbox, resends, job->stop,
                                     job->cancellable, error);
 }
 

@@ -178,7 +178,6 @@ static const struct {
   { "runtime", "s", NULL },
   { "last", "b", NULL },
   { "restart", "i", NULL },
-  { "restarted", "b", NULL },
 };
 
 static gboolean

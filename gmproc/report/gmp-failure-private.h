@@ -14,8 +14,6 @@ G_BEGIN_DECLS
 GmpFailure *gmp_failure_new           (const GmpExitReport *end);
 GmpFailure *gmp_failure_new_for_error (const char   *id,
                                        const GError *error);
-void        gmp_failure_add_line      (GmpFailure *self,
-                                       const char *line);
 void        gmp_failure_give_up       (GmpFailure *self,
                                        guint       n_restarts,
                                        GmpFailure *last);

@@ -308,15 +308,6 @@ gmp_failure_new_for_error (const char   *id,
   return self;
 }
 
-void
-gmp_failure_add_line (GmpFailure *self,
-                      const char *line)
-{
-  g_autofree char *message = self->error->message;
-
-  self->error->message = g_strdup_printf ("%s\n%s", message, line);
-}
-
 /* The worker was restarted after this failure and finally failed with @last, or with this failure
  * if @last is %NULL. */
 void
@@ -324,16 +315,15 @@ gmp_failure_give_up (GmpFailure *self,
                      guint       n_restarts,
                      GmpFailure *last)
 {
+  g_autofree char *message = self->error->message;
   g_autofree char *first_line = NULL;
-  g_autofree char *line = NULL;
 
   self->n_restarts = n_restarts;
   if (last != NULL)
     first_line = g_strndup (last->error->message, strcspn (last->error->message, "\n"));
-  line = g_strdup_printf ("Restarts: %u%s%s", n_restarts,
-                          first_line != NULL ? ", last failure: " : "",
-                          first_line != NULL ? first_line : "");
-  gmp_failure_add_line (self, line);
+  self->error->message = g_strdup_printf ("%s\nRestarts: %u%s%s", message, n_restarts,
+                                          first_line != NULL ? ", last failure: " : "",
+                                          first_line != NULL ? first_line : "");
 }
 
 /**

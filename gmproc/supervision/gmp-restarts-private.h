@@ -16,7 +16,6 @@ typedef struct {
   GQueue recent; /* of Restart: within the period */
   guint  n;      /* in all */
   gboolean is_restart; /* what was allowed last; otherwise its first begin was in vain */
-  GmpFailure *former;  /* (nullable): of the life before; NULL also if it had finished */
   GmpNodeLosses losses;
 } GmpRestarts;
 
@@ -26,7 +25,6 @@ gboolean    gmp_restarts_allow    (GmpRestarts      *self,
                                    gboolean          is_early);
 GmpFailure *gmp_restarts_conclude (GmpRestarts *self,
                                    GmpFailure  *failure);
-GmpFailure *gmp_restarts_withdraw (GmpRestarts *self);
 void        gmp_restarts_clear    (GmpRestarts *self);
 
 G_END_DECLS

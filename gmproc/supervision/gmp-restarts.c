@@ -24,7 +24,6 @@ void
 gmp_restarts_clear (GmpRestarts *self)
 {
   g_queue_clear_full (&self->recent, restart_free);
-  g_clear_object (&self->former);
   self->n = 0;
 }
 
@@ -69,17 +68,18 @@ gmp_restarts_allow (GmpRestarts      *self,
   if (options->restart == GMP_RESTART_NEVER ||
       (options->restart == GMP_RESTART_ON_FAILURE && failure == NULL))
     return FALSE;
-  if (counts (self, options, failure))
+  if (!counts (self, options, failure))
     {
-      forget_old (self, options);
-      if (self->recent.length >= options->max_restarts)
-        return FALSE;
-      restart = g_new0 (Restart, 1);
-      restart->time = g_get_monotonic_time ();
-      g_set_object (&restart->failure, failure);
-      g_queue_push_tail (&self->recent, restart);
+      self->n++;
+      return TRUE;
     }
-  g_set_object (&self->former, failure);
+  forget_old (self, options);
+  if (self->recent.length >= options->max_restarts)
+    return FALSE;
+  restart = g_new0 (Restart, 1);
+  restart->time = g_get_monotonic_time ();
+  g_set_object (&restart->failure, failure);
+  g_queue_push_tail (&self->recent, restart);
   self->n++;
   return TRUE;
 }
@@ -105,22 +105,4 @@ gmp_restarts_conclude (GmpRestarts *self,
   if (self->n > 0)
     gmp_failure_give_up (failure, self->n, NULL);
   return g_object_ref (failure);
-}
-
-/* As gmp_restarts_conclude(), for a client whose last restart came too late: what counts is the end
- * before it. */
-GmpFailure *
-gmp_restarts_withdraw (GmpRestarts *self)
-{
-  g_autoptr (GmpFailure) former = g_steal_pointer (&self->former);
-  Restart *latest = g_queue_peek_tail (&self->recent);
-  GmpFailure *cause;
-
-  self->n--;
-  if (latest != NULL && latest->failure == former)
-    restart_free (g_queue_pop_tail (&self->recent));
-  cause = gmp_restarts_conclude (self, former);
-  if (cause != NULL)
-    gmp_failure_add_line (cause, "The server was done before it could be restarted");
-  return cause;
 }

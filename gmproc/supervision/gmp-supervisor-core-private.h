@@ -61,7 +61,7 @@ GmpMember *gmp_member_new               (const GmpJobSpec *spec);
 void       gmp_member_free              (gpointer member);
 void       gmp_supervisor_begin_waiting (GmpSupervisor *self);
 gboolean   gmp_supervisor_set_no_node   (GError       **error);
-void       gmp_supervisor_end_waiting   (GmpSupervisor *self);
+void       gmp_supervisor_end_pause     (GmpSupervisor *self);
 void       gmp_supervisor_maybe_return  (gpointer self);
 
 G_END_DECLS

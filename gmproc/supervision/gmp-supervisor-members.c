@@ -148,13 +148,14 @@ take_running (GmpSupervisor  *self,
   g_assert_not_reached ();
 }
 
-/* A client that was restarted has found the server done. The application may not know that yet. */
+/* When the server has ended, a client is restarted only for a failure of its own. */
 static gboolean
-was_not_served (GmpMember  *member,
-                GmpFailure *failure)
+is_worth_a_restart (GmpSupervisor *self,
+                    GmpFailure    *failure)
 {
-  return member->spec.was_restarted && failure != NULL &&
-         g_error_matches (gmp_failure_get_error (failure), GMP_ERROR, GMP_ERROR_SERVER_DONE);
+  return self->server_end == NULL ||
+         (failure != NULL && !g_error_matches (gmp_failure_get_error (failure), GMP_ERROR,
+                                               GMP_ERROR_SERVER_DONE));
 }
 
 static gboolean
@@ -163,8 +164,8 @@ may_restart (GmpSupervisor *self,
              GmpFailure    *failure,
              gboolean       is_early)
 {
-  return !self->is_ending && self->server_end == NULL && !member->was_refused &&
-         !was_not_served (member, failure) &&
+  return !self->is_ending && !member->was_refused &&
+         is_worth_a_restart (self, failure) &&
          !g_cancellable_is_cancelled (self->cancellable) &&
          gmp_restarts_allow (&member->restarts, self->options, failure, is_early);
 }
@@ -190,7 +191,6 @@ prepare_restart (GmpSupervisor *self,
   gmp_debug ("worker %s: begins again, restart %u", member->spec.id, member->restarts.n);
   if (self->server != NULL)
     {
-      member->spec.was_restarted = member->restarts.n > 0;
       self->server->ended (member->spec.id, reason, TRUE, self->server_data);
       if (!self->is_paused)
         member->port = self->server->renew (member->spec.id, &member->place, self->server_data,
@@ -211,9 +211,7 @@ conclude (GmpSupervisor *self,
           GmpMember     *member,
           GmpFailure    *failure)
 {
-  g_autoptr (GmpFailure) cause = was_not_served (member, failure)
-                                     ? gmp_restarts_withdraw (&member->restarts)
-                                     : gmp_restarts_conclude (&member->restarts, failure);
+  g_autoptr (GmpFailure) cause = gmp_restarts_conclude (&member->restarts, failure);
 
   if (self->server != NULL)
     self->server->ended (member->spec.id, cause != NULL ? gmp_failure_get_error (cause) : NULL,
@@ -223,10 +221,9 @@ conclude (GmpSupervisor *self,
   gmp_member_free (member);
 }
 
-/* The server is done. Clients that wait to be restarted are not restarted any more, and those that
- * wait for its next node get no channel. */
+/* The server is done. Clients that wait for its next node get no channel any more. */
 void
-gmp_supervisor_end_waiting (GmpSupervisor *self)
+gmp_supervisor_end_pause (GmpSupervisor *self)
 {
   GQueue lost = G_QUEUE_INIT;
   GmpMember *member;
@@ -236,19 +233,14 @@ gmp_supervisor_end_waiting (GmpSupervisor *self)
   for (guint i = self->waiting.length; i > 0; i--)
     {
       member = g_queue_pop_head (&self->waiting);
-      g_queue_push_tail (member->port == NULL || member->spec.was_restarted ? &lost
-                                                                            : &self->waiting,
-                         member);
+      g_queue_push_tail (member->port != NULL ? &self->waiting : &lost, member);
     }
   while ((member = g_queue_pop_head (&lost)) != NULL)
     {
       g_autoptr (GError) error = NULL;
       g_autoptr (GmpFailure) failure = NULL;
 
-      if (member->spec.was_restarted)
-        error = g_error_copy (self->server_end);
-      else
-        gmp_supervisor_set_no_node (&error);
+      gmp_supervisor_set_no_node (&error);
       failure = gmp_failure_new_for_error (member->spec.id, error);
       conclude (self, member, failure);
     }

@@ -492,9 +492,9 @@ gmp_supervisor_end (GmpSupervisor *self)
     gmp_supervisor_maybe_return (self);
 }
 
-/* The server has ended permanently, and its clients learn of @reason. They are not restarted any
- * more. For one whose last life the server has not served, the end before it counts: so it does
- * not matter whether a client fails just before the server ends or just after. */
+/* The server has ended permanently, and its clients learn of @reason. Those that have finished are
+ * not restarted any more. One that fails is restarted by the rule, so that it does not matter
+ * whether it fails just before the server ends or just after. */
 void
 gmp_supervisor_end_server (GmpSupervisor *self,
                            const GError  *reason)
@@ -504,8 +504,8 @@ gmp_supervisor_end_server (GmpSupervisor *self,
   for (guint i = 0; i < self->running->len; i++)
     gmp_worker_proxy_peer_ended (((GmpMember *) self->running->pdata[i])->worker, "server", reason,
                                  FALSE);
-  if (self->waiting.length > 0)
-    gmp_supervisor_end_waiting (self);
+  if (self->is_paused)
+    gmp_supervisor_end_pause (self);
   if (self->takes_more)
     gmp_supervisor_maybe_return (self);
 }

@@ -259,8 +259,7 @@ call_run (GmpWorkerProxy *self)
                                &gmp_worker_proxy_events, self);
   if (!gmp_peers_connect (self->peers, self->connection, &error) ||
       !gmp_worker_connection_run (self->connection, self->job,
-                                  gmp_options_to_variant (self->options, is_last,
-                                                          self->job->spec.was_restarted),
+                                  gmp_options_to_variant (self->options, is_last),
                                   self->options->value_size_limit, &error))
     {
       gmp_job_take_error (self->job, error);

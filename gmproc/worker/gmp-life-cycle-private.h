@@ -12,13 +12,9 @@
 
 G_BEGIN_DECLS
 
-typedef struct {
-  gboolean resends;       /* a request whose server is restarted; otherwise the client fails */
-  gboolean was_restarted; /* it fails if the server is done before its first answer */
-} GmpClientRules;
-
 /* @stop ends the loop at its next turn: with finish, or with an error if @cancellable is cancelled
- * as well. */
+ * as well. A client that waits for an answer when its server is restarted sends its request again
+ * if it @resends, and fails otherwise. */
 GVariant *gmp_life_cycle_run_server (GmpServerWorker        *server,
                                      GVariant               *params,
                                      GmpInbox               *inbox,
@@ -28,7 +24,7 @@ GVariant *gmp_life_cycle_run_server (GmpServerWorker        *server,
 GVariant *gmp_life_cycle_run_client (GmpClientWorker        *client,
                                      GVariant               *params,
                                      GmpInbox               *inbox,
-                                     GmpClientRules          rules,
+                                     gboolean                resends,
                                      GCancellable           *stop,
                                      GCancellable           *cancellable,
                                      GError                **error);

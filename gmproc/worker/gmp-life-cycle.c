@@ -194,7 +194,7 @@ typedef struct {
   GmpInbox *inbox;
   GVariant *payload; /* (nullable) */
   gboolean was_sent; /* sent to the current server, not to the one before it */
-  GmpClientRules rules;
+  gboolean resends;
 } Request;
 
 /* While the server is being restarted, there is no channel to send to. */
@@ -212,7 +212,7 @@ static gboolean
 send_again (Request *request,
             GError **error)
 {
-  if (!request->was_sent || request->rules.resends)
+  if (!request->was_sent || request->resends)
     return send (request, error);
   g_set_error (error, GMP_ERROR, GMP_ERROR_DISCONNECTED,
                "The server was restarted before it had answered this client's request "
@@ -231,8 +231,7 @@ receive (Request *request,
       return TURN_ANSWERED;
 
     case GMP_INBOX_CLOSED:
-      if (g_error_matches (mail->error, GMP_ERROR, GMP_ERROR_SERVER_DONE) &&
-          !request->rules.was_restarted)
+      if (g_error_matches (mail->error, GMP_ERROR, GMP_ERROR_SERVER_DONE))
         return TURN_LAST;
       g_propagate_error (error, g_steal_pointer (&mail->error));
       return TURN_FAILED;
@@ -265,13 +264,13 @@ receive (Request *request,
 static Turn
 ask (GmpClientWorker *client,
      GmpInbox        *inbox,
-     GmpClientRules   rules,
+     gboolean         resends,
      GError         **error)
 {
   GmpClientWorkerClass *klass = GMP_CLIENT_WORKER_GET_CLASS (client);
   g_autoptr (GVariant) payload = NULL;
   g_auto (GmpMail) mail = { 0, };
-  Request request = { inbox, NULL, FALSE, rules };
+  Request request = { inbox, NULL, FALSE, resends };
   Turn turn = TURN_WAITING;
   GError *local = NULL;
   gboolean ignored G_GNUC_UNUSED;
@@ -294,7 +293,7 @@ ask (GmpClientWorker *client,
 static gboolean
 live (GmpClientWorker *client,
       GmpInbox        *inbox,
-      GmpClientRules   rules,
+      gboolean         resends,
       GCancellable    *stop,
       GError         **error)
 {
@@ -310,8 +309,7 @@ live (GmpClientWorker *client,
         return FALSE;
       if (done)
         break;
-      turn = ask (client, inbox, rules, error);
-      rules.was_restarted = FALSE;
+      turn = ask (client, inbox, resends, error);
     }
   return turn != TURN_FAILED;
 }
@@ -333,7 +331,7 @@ GVariant *
 gmp_life_cycle_run_client (GmpClientWorker *client,
                            GVariant        *params,
                            GmpInbox        *inbox,
-                           GmpClientRules   rules,
+                           gboolean         resends,
                            GCancellable    *stop,
                            GCancellable    *cancellable,
                            GError         **error)
@@ -347,7 +345,7 @@ gmp_life_cycle_run_client (GmpClientWorker *client,
   gmp_worker_set_inbox (worker, inbox);
   gmp_inbox_set_stop (inbox, stop);
   GMP_GUARD (ignored, klass->start, worker, params, &local);
-  if (local == NULL && live (client, inbox, rules, stop, &local))
+  if (local == NULL && live (client, inbox, resends, stop, &local))
     check_own (inbox, &local);
   if (local == NULL)
     g_cancellable_set_error_if_cancelled (cancellable, &local);

@@ -87,7 +87,7 @@ class ApplicationServesOnce(ClientServer):
 
 
 class DiesLate(ClientWorker):
-    """Is killed once, or fails, after the server has finished."""
+    """Is killed once, after the server has finished."""
 
     def start(self, params):
         self.server_path, self.own_path = params
@@ -99,9 +99,7 @@ class DiesLate(ClientWorker):
         if is_first(self.own_path):
             while not os.path.exists(self.server_path):
                 time.sleep(0.001)
-            if self.id % 2:
-                os.kill(os.getpid(), signal.SIGKILL)
-            raise KeyError('late')
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def finish(self):
         return 'finished'
@@ -181,19 +179,16 @@ def test_a_server_is_restarted(tmp_path):
 
 
 @pytest.mark.parametrize('server', [ServesOnce, None])
-def test_a_client_that_fails_after_its_server_has_finished(tmp_path, server):
-    """It may be restarted when the application does not know that yet. The outcome is the same."""
+def test_a_client_is_restarted_after_the_server_has_finished(tmp_path, server):
     cs = ClientServer(server, restart='on-failure') if server else \
         ApplicationServesOnce(restart='on-failure')
+    restarted = []
+    cs.on_restarted = lambda id, error: restarted.append((id, error.signal))
     path = str(tmp_path / 'server')
     for i in range(4):
         cs.new_worker(i, DiesLate, (path, str(tmp_path / str(i))))
-    with pytest.raises(WorkerError) as caught:
-        cs.run(params=(path, 4))
-    assert caught.value.results == {}
-    errors = caught.value.errors
-    assert {id: error.signal for id, error in errors.items()} == {0: None, 1: 9, 2: None, 3: 9}
-    assert {type(errors[id].__cause__) for id in (0, 2)} == {KeyError}
+    assert cs.run(params=(path, 4)) == {i: 'finished' for i in range(4)}
+    assert sorted(restarted) == [(i, signal.SIGKILL) for i in range(4)]
 
 
 def test_a_request_has_a_limit():
