@@ -84,7 +84,8 @@ find_output (void)
 }
 
 /* The value that replaces a result for the application. Clears the exception, which comes from
- * reading the call if @was_read is FALSE. */
+ * reading the call if @was_read is FALSE; where the package cannot describe it, it stays, and NULL
+ * is returned. */
 static GVariant *
 describe_exception (gboolean was_read)
 {
@@ -97,9 +98,14 @@ describe_exception (gboolean was_read)
     PyException_SetTraceback (exception, trace);
   boxed = PyObject_CallFunctionObjArgs (native_helpers.fail_call, exception,
                                         was_read ? Py_True : Py_False, NULL);
-  if (boxed != NULL)
-    native_get_params (boxed, &result);
-  Py_XDECREF (boxed);
+  if (boxed == NULL || !native_get_params (boxed, &result))
+    {
+      Py_XDECREF (boxed);
+      PyErr_Clear ();
+      PyErr_Restore (type, exception, trace);
+      return NULL;
+    }
+  Py_DECREF (boxed);
   Py_XDECREF (trace);
   Py_XDECREF (exception);
   Py_XDECREF (type);
