@@ -30,10 +30,10 @@ def check() -> None:
     library = str(getattr(_thread.start_new_thread, '__module__', '')).partition('.')[0]
     if library in ('gevent', 'eventlet'):
         raise RuntimeError(
-            f"This needs a thread, but {library} has replaced Python's threads by greenlets. "
-            'Without a thread work: run(), map() over a list, ClientServer, and an Executor. To '
+            f"This needs a thread, but {library} has replaced Python's threads by greenlets. To "
             f"keep threads, call {'patch_all' if library == 'gevent' else 'monkey_patch'}"
-            '(thread=False)')
+            '(thread=False). '
+            'run(), map() over a list, ClientServer and an Executor need no thread')
 
 
 def start(thread: threading.Thread) -> None:
